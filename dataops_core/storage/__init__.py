@@ -1,0 +1,1 @@
+"""The embedded backends, our tables, and opening stores by URL."""
