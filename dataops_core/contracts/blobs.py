@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from dataclasses import dataclass
 from typing import BinaryIO, Final, Protocol
 
@@ -63,10 +64,10 @@ class BlobStore(Protocol):
     def list(self, prefix: str = "", *, limit: int = 1000, cursor: str | None = None) -> BlobPage:
         """Lists the blobs whose key begins with `prefix`, in key order."""
 
-    def prepare(self) -> list[str]:
+    def prepare(self) -> builtins.list[str]:
         """Creates what is missing and says what it did, a line each."""
 
-    def check(self) -> list[Finding]:
+    def check(self) -> builtins.list[Finding]:
         """Says what is wrong with the store, and what is right."""
 
     def close(self) -> None:

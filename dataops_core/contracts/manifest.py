@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, fields
+from datetime import date
 from typing import Any, Final
 
 from dataops_core.errors import InvalidValue, nearest
@@ -174,6 +175,7 @@ def parse_manifest(data: Any, source: str = "config.yaml") -> Manifest:
 def _parameter(data: Any, source: str) -> Parameter:
     given = _mapping(data, source)
     _known(given, _PARAMETER, source)
+    given = {key: value for key, value in given.items() if value is not None}  # an empty key is a missing one
     name = _text(given, "name", source, required=True)
     if not NAME.fullmatch(name):
         raise InvalidValue(f"{source}: name {name!r} does not match [a-z][a-z0-9_]{{0,63}}")
@@ -185,7 +187,7 @@ def _parameter(data: Any, source: str) -> Parameter:
             raise InvalidValue(f"{source}: unknown {key} {kind!r}", hint=hint)
     if not isinstance(given.get("required", False), bool):
         raise InvalidValue(f"{source}: required is true or false, not {given['required']!r}")
-    choices = tuple(_list(given, "choices", source))
+    choices = tuple(_plain(choice, f"{source}: choices") for choice in _list(given, "choices", source))
     if given.get("type") == "enum" and not choices:
         raise InvalidValue(f"{source}: an enum needs choices")
     for bound in ("min", "max"):
@@ -202,10 +204,25 @@ def _parameter(data: Any, source: str) -> Parameter:
     values.update(
         name=name,
         choices=choices,
+        default=_plain(given.get("default"), f"{source}: default"),
+        example=_plain(given.get("example"), f"{source}: example"),
         description=_text(given, "description", source),
         prompt=_text(given, "prompt", source),
     )
     return Parameter(**values)
+
+
+def _plain(value: Any, source: str) -> Any:
+    """Returns a value as JSON holds it: YAML reads an unquoted 2026-01-31 as a date."""
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, list):
+        return [_plain(item, source) for item in value]
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return {key: _plain(item, source) for key, item in value.items()}
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    raise InvalidValue(f"{source}: {value!r:.60} is not a value that JSON has")
 
 
 def _mapping(data: Any, source: str) -> Mapping[str, Any]:

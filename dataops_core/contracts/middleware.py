@@ -84,8 +84,8 @@ class NodeCall:
     session_id: str | None = None
     attempt: int = 1
     services: Services | None = None
-    #: Names of the middlewares that the shim already applied around this call.
-    applied: frozenset[str] = frozenset()
+    #: Whether the workflow's state has the key `artifacts`.
+    has_artifacts_key: bool = True
     #: Artifacts stored during this call; they join the run's when the node succeeds. None outside a run.
     staged: list[Any] | None = None
 

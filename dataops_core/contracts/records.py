@@ -21,6 +21,8 @@ MAX_PARTITION_BYTES: Final = 1_000
 MAX_SORT_BYTES: Final = 900
 MAX_COMMIT_WRITES: Final = 50
 MAX_COMMIT_BYTES: Final = 3_500_000
+#: No time in a record is further from 1970; every backend can hold it.
+MAX_SECONDS: Final = 1e12
 EXPIRES_AT: Final = "expires_at"
 
 Record = dict[str, Any]
@@ -314,8 +316,8 @@ def encode_record(table: Table, record: Record) -> str:
             hint="keep large values in the blob store",
         )
     at = record.get(EXPIRES_AT)
-    if at is not None and (isinstance(at, bool) or not isinstance(at, int | float)):
-        raise InvalidValue(f"{EXPIRES_AT} is a number of seconds since 1970, not {at!r}")
+    if at is not None and (isinstance(at, bool) or not isinstance(at, int | float) or not abs(at) < MAX_SECONDS):
+        raise InvalidValue(f"{EXPIRES_AT} is a number of seconds since 1970, not {at!r:.60}")
     for index in table.indexes:
         entry = index_entry(index, record)
         if entry is not None:

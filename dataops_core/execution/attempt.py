@@ -1,0 +1,140 @@
+"""One attempt of a run in this process: the graph is executed, sync or async, and how it ended is told."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from contextlib import contextmanager
+from contextvars import Token
+from typing import TYPE_CHECKING, Any
+
+from dataops_core.errors import DataOpsError, FenceLost, RunTimeout
+from dataops_core.execution.graphs import graph_of, saver_of
+from dataops_core.execution.runs import Ending
+from dataops_core.execution.scope import RunScope, current_run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+log = logging.getLogger(__name__)
+_MODES = ["values", "custom"]
+
+
+class Outcome:
+    """What the graph's stream has told so far: the latest state and the interrupts."""
+
+    def __init__(self, scope: RunScope) -> None:
+        self.scope = scope
+        self.state: Any = None
+        self.interrupts: list[Any] = []
+
+    def hear(self, part: Mapping[str, Any]) -> None:
+        """Takes one part of the stream; custom parts become progress events."""
+        if part["type"] == "values":
+            self.state = part["data"]
+            self.interrupts += part.get("interrupts") or ()
+        elif part["type"] == "custom":
+            data = part["data"] if isinstance(part["data"], Mapping) else {"message": str(part["data"])[:500]}
+            self.scope.emit("node.progress", data)
+
+    def ending(self) -> Ending:
+        """Returns how the graph ended, when it ended without an error."""
+        if self.interrupts:
+            question = _question(self.interrupts[0])
+            return Ending("interrupted", str(question["prompt"]), question=question)
+        success = _read(self.state, "success")
+        answer = _read(self.state, "answer") or _read(self.state, "output")
+        if not isinstance(answer, str) or not answer.strip():
+            answer = _default_answer(self.scope)
+        if success is False:
+            error = {"code": "run_failed", "message": answer, "hint": ""}
+            return Ending("error", answer, error, success=False)
+        return Ending("success", answer, success=None if success is None else bool(success))
+
+
+def execute(scope: RunScope) -> tuple[Ending, Any]:
+    """Executes the graph of an attempt and returns how it ended, with the final state.
+
+    Raises:
+        FenceLost: the run is no longer this worker's.
+    """
+    outcome = Outcome(scope)
+    try:
+        with _running(scope) as (graph, given, config):
+            for part in graph.stream(given, config, stream_mode=_MODES, durability=scope.durability, version="v2"):
+                outcome.hear(part)
+        return outcome.ending(), outcome.state
+    except Exception as error:
+        return failed(scope, error), outcome.state
+
+
+async def aexecute(scope: RunScope) -> tuple[Ending, Any]:
+    """Async `execute`."""
+    outcome = Outcome(scope)
+    try:
+        with _running(scope) as (graph, given, config):
+            stream = graph.astream(given, config, stream_mode=_MODES, durability=scope.durability, version="v2")
+            async for part in stream:
+                outcome.hear(part)
+        return outcome.ending(), outcome.state
+    except Exception as error:
+        return failed(scope, error), outcome.state
+
+
+def failed(scope: RunScope, error: Exception) -> Ending:
+    """Returns the ending that an exception means; raises FenceLost on, since then nothing may be written."""
+    if isinstance(error, FenceLost):
+        raise error
+    # The traceback is for operators; the asker reads one line.
+    log.info("run %s failed", scope.run_id, exc_info=error)
+    node = next((t["node"] for t in reversed(scope.timings) if t.get("error")), None)
+    where = f" at node {node!r}" if node else ""
+    if isinstance(error, DataOpsError):
+        told = error.as_dict()
+        status = "timeout" if isinstance(error, RunTimeout) else "error"
+        return Ending(status, f"{scope.manifest.name} failed: {error.message}", told)
+    message = f"workflow {scope.manifest.name!r} failed{where}: {type(error).__name__}: {error}"[:1000]
+    return Ending("error", message, {"code": "run_failed", "message": message, "hint": ""})
+
+
+@contextmanager
+def _running(scope: RunScope) -> Iterator[tuple[Any, Any, dict[str, Any]]]:
+    saver = saver_of(scope.stores)
+    graph = graph_of(scope.manifest, scope.stores)
+    resumes = scope.attempt > 1 and saver.has_checkpoint(scope.run_id)
+    given = None if resumes else _input(graph, scope)
+    token: Token[RunScope | None] = current_run.set(scope)
+    saver.attach(scope)
+    try:
+        yield graph, given, {"configurable": {"thread_id": scope.run_id}}
+    finally:
+        current_run.reset(token)
+
+
+def _input(graph: Any, scope: RunScope) -> dict[str, Any]:
+    told = {**scope.run["input"], "session_id": scope.session_id, "workflow_name": scope.manifest.name}
+    known = set(graph.channels)
+    return {key: value for key, value in told.items() if key in known} or told
+
+
+def _question(interrupt: Any) -> dict[str, Any]:
+    value = interrupt.value
+    prompt = value.get("prompt") or value.get("question") if isinstance(value, Mapping) else value
+    schema = getattr(interrupt, "response_schema", None)
+    return {
+        "id": str(interrupt.id),
+        "parameter": None,
+        "prompt": str(prompt),
+        "suggestion": value.get("suggestion") if isinstance(value, Mapping) else None,
+        "schema": schema if isinstance(schema, Mapping) else None,
+    }
+
+
+def _read(state: Any, key: str) -> Any:
+    return state.get(key) if isinstance(state, Mapping) else getattr(state, key, None)
+
+
+def _default_answer(scope: RunScope) -> str:
+    count = len(scope.artifact_ids)
+    kept = f"; it kept {count} artifact{'s' if count != 1 else ''}" if count else ""
+    return f"{scope.manifest.name} is done{kept}."

@@ -1,0 +1,56 @@
+"""The child process of `isolation: process`: `python -m dataops_core.execution.child FD`.
+
+The job comes as one line on standard input, which then stays open: when it ends, the parent is gone and so is the child.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from typing import BinaryIO
+
+from dataops_core.contracts.events import Event
+
+
+def main() -> int:
+    """Executes the run that the parent names and returns the exit status: 0 when the run is finished in the store."""
+    pipe = os.fdopen(int(sys.argv[1]), "wb", buffering=0)
+    given = sys.stdin.buffer
+    job = json.loads(given.readline())
+    threading.Thread(target=_die_with_parent, args=(given,), daemon=True).start()
+    sys.path[:] = job["path"]
+
+    from dataops_core.errors import FenceLost
+    from dataops_core.execution.attempt import execute
+    from dataops_core.execution.graphs import saver_of
+    from dataops_core.execution.runner import Runner
+    from dataops_core.plugin.manager import plugins
+    from dataops_core.workflow_registry import WORKFLOW_REGISTRY
+
+    def send(event: Event) -> None:
+        pipe.write(json.dumps(event.as_dict(), default=str).encode() + b"\n")
+
+    plugins().load_middleware()
+    runner = Runner(listener=send)
+    run = runner.runs.get(job["run_id"])
+    scope = runner.scope(run, job["fence"], WORKFLOW_REGISTRY.manifest(run["workflow"]), tell_plugins=False)
+    try:
+        ending, _state = execute(scope)
+        runner.finish(scope, ending)
+    except FenceLost:
+        return 0
+    finally:
+        saver_of(runner.stores).detach(scope.run_id)
+        runner.stores.close()
+    return 0
+
+
+def _die_with_parent(given: BinaryIO) -> None:
+    given.read()
+    os._exit(70)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,90 @@
+"""The graph of a workflow as DataOps runs it: shimmed, with our checkpointer; built once a workflow and process."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from dataops_core import settings
+from dataops_core.base_workflow import BaseWorkflow
+from dataops_core.contracts.manifest import Manifest
+from dataops_core.contracts.middleware import NodeMiddleware
+from dataops_core.errors import PluginFailed
+from dataops_core.execution.checkpointer import RecordSaver
+from dataops_core.execution.shim import NodeShim, install
+from dataops_core.plugin.manager import plugins
+from dataops_core.storage.opening import Stores
+from dataops_core.workflow_registry import WORKFLOW_REGISTRY
+
+_lock = threading.Lock()
+_savers: dict[int, RecordSaver] = {}
+_graphs: dict[tuple[str, int], Any] = {}
+
+
+def saver_of(stores: Stores) -> RecordSaver:
+    """Returns the checkpointer over these stores, one a process."""
+    with _lock:
+        found = _savers.get(id(stores.records))
+        if found is None or found.stores.records is not stores.records:
+            found = _savers[id(stores.records)] = RecordSaver(stores)
+        return found
+
+
+def graph_of(manifest: Manifest, stores: Stores) -> Any:
+    """Returns the compiled graph of a workflow, with the middlewares of hooks around its nodes.
+
+    Raises:
+        NotFound, PluginFailed: the workflow is not installed, or its plugin does not work.
+    """
+    saver = saver_of(stores)
+    key = (manifest.name, id(saver))
+    with _lock:
+        if key not in _graphs:
+            workflow = WORKFLOW_REGISTRY.get(manifest.name)
+            _graphs[key] = build(workflow, manifest, saver, plugins().node_middleware(manifest))
+        return _graphs[key]
+
+
+def build(workflow: BaseWorkflow, manifest: Manifest, saver: Any, middlewares: list[NodeMiddleware]) -> Any:
+    """Builds a workflow's graph: the shim goes on the builder, or on a copy of a graph that the author compiled.
+
+    Args:
+        workflow: whose graph.
+        manifest: its manifest.
+        saver: the checkpointer, or None.
+        middlewares: for every node.
+
+    Raises:
+        PluginFailed: the author's code fails to build the graph.
+    """
+    required = frozenset(settings.current().plugins_require)
+    try:
+        if type(workflow).get_compiled_graph is BaseWorkflow.get_compiled_graph:
+            builder = install(workflow.build_graph(), middlewares, required)
+            return builder.compile(checkpointer=saver, name=manifest.name)
+        return _shimmed_copy(workflow.get_compiled_graph(), saver, middlewares, required)
+    except Exception as error:
+        raise PluginFailed(
+            f"workflow {manifest.name!r} fails to build its graph: {type(error).__name__}: {error}",
+            hint=f"dataops plugins validate {manifest.name}",
+        ) from error
+
+
+def _shimmed_copy(compiled: Any, saver: Any, middlewares: list[NodeMiddleware], required: frozenset[str]) -> Any:
+    # The author's interrupts, store, name and limits stay: nothing is compiled again.
+    has_key = "artifacts" in compiled.channels
+    nodes = {}
+    for name, node in compiled.nodes.items():
+        if name == "__start__" or isinstance(node.bound, NodeShim):
+            nodes[name] = node
+        else:
+            shim = NodeShim(name, node.bound, middlewares, has_artifacts_key=has_key, required=required)
+            nodes[name] = node.copy({"bound": shim})
+    return compiled.copy({"nodes": nodes, "checkpointer": saver})
+
+
+def forget() -> None:
+    """Forgets every built graph; for tests that change what is installed."""
+    with _lock:
+        _graphs.clear()
+        _savers.clear()

@@ -1,0 +1,159 @@
+"""`isolation: process`: a child executes the run, the parent holds the lease and enforces time and memory.
+
+The child commits under the same fence and finishes the run itself; its pipe carries events only, so nothing depends on
+what it says.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any, Final
+
+from dataops_core import settings
+from dataops_core.contracts.events import Event
+from dataops_core.errors import FenceLost
+from dataops_core.execution.runs import Ending
+from dataops_core.execution.scope import RunScope, timed_out
+
+_TICK: Final = 0.1
+_LINE_BYTES: Final = 1 << 20
+
+
+class ChildLost(Exception):
+    """The child process died before the run was finished."""
+
+
+def supervise(scope: RunScope) -> Ending | None:
+    """Executes an attempt in a child process.
+
+    Args:
+        scope: the attempt; its fence is the child's too.
+
+    Returns:
+        None when the child finished the run, else the ending that the parent must write (time or memory is up).
+
+    Raises:
+        ChildLost: the child died; the run can be taken over at once.
+        FenceLost: the run is no longer this worker's.
+    """
+    reading, writing = os.pipe()
+    chosen = settings.current()
+    child = subprocess.Popen(
+        [sys.executable, "-m", "dataops_core.execution.child", str(writing)],
+        stdin=subprocess.PIPE,
+        stdout=sys.stderr.fileno() if _has_fileno(sys.stderr) else subprocess.DEVNULL,
+        pass_fds=(writing,),
+        start_new_session=True,
+        env={
+            **os.environ,
+            "DATAOPS_HOME": str(chosen.home),
+            "DATAOPS_RECORDS_URL": chosen.records_url,
+            "DATAOPS_BLOBS_URL": chosen.blobs_url,
+        },
+    )
+    os.close(writing)
+    try:
+        assert child.stdin is not None  # noqa: S101
+        job = {"run_id": scope.run_id, "fence": scope.fence, "path": sys.path}
+        child.stdin.write(json.dumps(job).encode() + b"\n")
+        child.stdin.flush()
+        return _watch(scope, child, reading)
+    except BrokenPipeError:
+        child.wait()
+        raise ChildLost(_death(child)) from None
+    finally:
+        _kill(child)
+        os.close(reading)
+
+
+def _watch(scope: RunScope, child: subprocess.Popen[bytes], reading: int) -> Ending | None:
+    deadline = None if scope.timeout is None else time.monotonic() + scope.timeout
+    limit = scope.manifest.max_memory
+    lines = _Lines(reading)
+    while lines.open:
+        for event in lines.events(_TICK):
+            scope.relay(event)
+        if scope.lost.is_set():
+            raise FenceLost(f"run {scope.run_id!r} is no longer this worker's")
+        if deadline is not None and time.monotonic() > deadline:
+            _kill(child)
+            error = timed_out(scope.run_id, scope.timeout or 0)
+            return Ending("timeout", f"{scope.manifest.name} failed: {error.message}", error.as_dict())
+        if limit is not None and (used := _memory_mib(child.pid)) > limit:
+            _kill(child)
+            message = f"run {scope.run_id!r} used {used:.0f} MiB of memory, it may use {limit}"
+            told = {"code": "run_failed", "message": message, "hint": "raise resources.max_memory in the manifest"}
+            return Ending("error", f"{scope.manifest.name} failed: {message}", told)
+    if child.wait() == 0:
+        return None
+    raise ChildLost(_death(child))
+
+
+class _Lines:
+    """The child's events; whatever else comes through the pipe is passed over."""
+
+    def __init__(self, reading: int) -> None:
+        self.reading, self.open = reading, True
+        self._rest = b""
+
+    def events(self, timeout: float) -> Iterator[Event]:
+        """Yields the events that arrive within `timeout` seconds."""
+        ready, _, _ = select.select([self.reading], [], [], timeout)
+        if not ready:
+            return
+        chunk = os.read(self.reading, 1 << 16)
+        if not chunk:
+            self.open = False
+            return
+        *whole, self._rest = (self._rest + chunk).split(b"\n")
+        self._rest = self._rest[:_LINE_BYTES]
+        for line in whole:
+            try:
+                yield Event(**json.loads(line))
+            except (ValueError, TypeError):
+                continue
+
+
+def _kill(child: subprocess.Popen[Any]) -> None:
+    if child.poll() is None:
+        try:
+            # Its whole group: what the child started must not outlive it.
+            os.killpg(child.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            child.kill()
+        child.wait()
+    if child.stdin is not None:
+        try:
+            child.stdin.close()
+        except BrokenPipeError:
+            return
+
+
+def _memory_mib(pid: int) -> float:
+    """Returns a process's resident memory in MiB; 0 where the system does not tell (no /proc)."""
+    try:
+        with open(f"/proc/{pid}/statm", "rb") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
+    except (OSError, ValueError, IndexError):
+        return 0.0
+
+
+def _death(child: subprocess.Popen[Any]) -> str:
+    code = child.returncode
+    how = f"signal {-code}" if code is not None and code < 0 else f"exit status {code}"
+    return f"its process died ({how})"
+
+
+def _has_fileno(stream: Any) -> bool:
+    try:
+        stream.fileno()
+    except (AttributeError, OSError, ValueError):
+        return False
+    return True

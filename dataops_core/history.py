@@ -1,0 +1,221 @@
+"""Messages of a session: one row each, numbered by the session's revision.
+
+Appending is one commit of the row and the session record, and costs the same at message 10 and at message 100 000.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from dataops_core.contracts.blobs import BlobStore
+from dataops_core.contracts.records import ABSENT, Put, Record, RecordStore, Stored, Write
+from dataops_core.errors import Conflict, InvalidValue
+from dataops_core.storage import schema
+
+ROLES: Final = ("user", "assistant", "system", "tool")
+INLINE_BYTES: Final = 16_000
+PREVIEW_CHARS: Final = 1_000
+TAIL_MESSAGES: Final = 8
+TAIL_BYTES: Final = 4_000
+_FIRST, _LAST = schema.message_item(0), schema.message_item(10**12 - 1)
+
+
+def count_tokens(text: str) -> int:
+    """Returns an upper estimate of a text's tokens: a third of its UTF-8 bytes, rounded up."""
+    return -(-len(text.encode()) // 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One utterance in a session.
+
+    Args:
+        session_id, message_id: whose, and its id (the caller's, or made by us).
+        number: its position, from 1; the session's revision after it.
+        role: one of `ROLES`.
+        content: the whole text.
+        created_at: ISO-8601 UTC.
+        workflow: the workflow that said it, or None.
+        artifacts: ids of the artifacts that belong to it.
+        run_id: the run that it asks for or answers, or None.
+    """
+
+    session_id: str
+    message_id: str
+    number: int
+    role: str
+    content: str
+    created_at: str
+    workflow: str | None = None
+    artifacts: tuple[str, ...] = ()
+    run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A message that is not in the session yet."""
+
+    role: str
+    content: str
+    workflow: str | None = None
+    artifacts: Sequence[str] = ()
+    message_id: str | None = None
+    run_id: str | None = None
+    made_id: str = field(default_factory=lambda: schema.new_session_id()[1:])
+
+    def __post_init__(self) -> None:
+        if self.role not in ROLES:
+            raise InvalidValue(f"a message's role is one of {', '.join(ROLES)}, not {self.role!r:.40}")
+        if not isinstance(self.content, str):
+            raise InvalidValue(f"a message's content is a text, not {type(self.content).__name__}")
+        try:
+            self.content.encode()
+        except UnicodeEncodeError:
+            raise InvalidValue("a message's content is not valid Unicode") from None
+        if self.message_id is not None and not 0 < len(self.message_id.encode()) <= 200:
+            raise InvalidValue("a message id has 1 to 200 bytes")
+
+    @property
+    def id(self) -> str:
+        """The caller's id, or the one that we made."""
+        return self.message_id or self.made_id
+
+
+def append(session: Record, drafts: Sequence[Draft], *, blobs: BlobStore, at: str) -> tuple[list[Write], list[Message]]:
+    """Plans the rows of new messages and moves the session record on; the caller commits both together.
+
+    Long contents are written to the blob store here, before the commit that names them.
+
+    Args:
+        session: the session's record as read; changed in place (revision, last_active, conversation_history).
+        drafts: the messages, in order.
+        blobs: where long contents go.
+        at: ISO-8601 UTC.
+
+    Returns:
+        The writes of the rows (not of the session record) and the messages.
+    """
+    writes: list[Write] = []
+    messages: list[Message] = []
+    session_id = session["session_id"]
+    tail = list(session["conversation_history"])
+    for draft in drafts:
+        session["revision"] += 1
+        message = Message(
+            session_id, draft.id, session["revision"], draft.role, draft.content, at,
+            draft.workflow, tuple(draft.artifacts), draft.run_id,
+        )  # fmt: skip
+        writes.append(Put(schema.SESSION_ITEMS, _row(message, blobs), ABSENT))
+        if draft.message_id is not None:
+            writes.append(Put(schema.SESSION_ITEMS, _reservation(message), ABSENT))
+        tail.append(_tail_entry(message))
+        messages.append(message)
+    session["conversation_history"] = _fit(tail)
+    session["last_active"] = at
+    return writes, messages
+
+
+def reserved(records: RecordStore, session_id: str, message_id: str) -> int | None:
+    """Returns the number of the message that a caller's id already stands for, or None."""
+    stored = records.get(schema.SESSION_ITEMS, session_id, _reservation_item(message_id))
+    return None if stored is None else int(stored.record["number"])
+
+
+def read(records: RecordStore, blobs: BlobStore, session_id: str, number: int) -> Message:
+    """Returns one message by its number; raises Conflict when a restored checkpoint hides it."""
+    stored = records.get(schema.SESSION_ITEMS, session_id, schema.message_item(number))
+    if stored is None:
+        raise Conflict(f"message {number} of session {session_id!r} is not there")
+    return _message(stored, blobs)
+
+
+def newest(
+    records: RecordStore, blobs: BlobStore, session_id: str, *, limit: int, before: int | None = None
+) -> list[Message]:
+    """Returns the newest messages, oldest first; `before` (a message's number) pages backwards."""
+    hi = _LAST if before is None else schema.message_item(max(before - 1, 0))
+    rows = records.range(schema.SESSION_ITEMS, session_id, _FIRST, hi, limit=limit, newest_first=True)
+    return [_message(row, blobs) for row in reversed(rows)]
+
+
+def walk(records: RecordStore, blobs: BlobStore, session_id: str, *, page: int = 200) -> Iterator[Message]:
+    """Yields every message, oldest first, in bounded memory."""
+    lo = _FIRST
+    while True:
+        rows = records.range(schema.SESSION_ITEMS, session_id, lo, _LAST, limit=page)
+        for row in rows:
+            yield _message(row, blobs)
+        if len(rows) < page:
+            return
+        lo = schema.message_item(int(rows[-1].record["number"]) + 1)
+
+
+def _row(message: Message, blobs: BlobStore) -> Record:
+    row: Record = {
+        "session_id": message.session_id,
+        "item": schema.message_item(message.number),
+        "message_id": message.message_id,
+        "number": message.number,
+        "role": message.role,
+        "content": message.content,
+        "created_at": message.created_at,
+    }
+    if message.workflow:
+        row["workflow"] = message.workflow
+    if message.artifacts:
+        row["artifacts"] = list(message.artifacts)
+    if message.run_id:
+        row["run_id"] = message.run_id
+    raw = message.content.encode()
+    if len(raw) > INLINE_BYTES:
+        key = schema.message_key(message.session_id, hashlib.sha256(raw).hexdigest())
+        blobs.put(key, io.BytesIO(raw), content_type="text/plain; charset=utf-8")
+        row["content"], row["blob"] = message.content[:PREVIEW_CHARS], key
+    return row
+
+
+def _message(stored: Stored, blobs: BlobStore) -> Message:
+    row = stored.record
+    content = row["content"]
+    if "blob" in row:
+        with blobs.open(row["blob"]) as stream:
+            content = stream.read().decode()
+    return Message(
+        row["session_id"], row["message_id"], row["number"], row["role"], content, row["created_at"],
+        row.get("workflow"), tuple(row.get("artifacts", ())), row.get("run_id"),
+    )  # fmt: skip
+
+
+def _reservation_item(message_id: str) -> str:
+    # The id is a stranger's text of any shape; its digest is a safe key of a known length.
+    return "message_id#" + hashlib.sha256(message_id.encode()).hexdigest()
+
+
+def _reservation(message: Message) -> Record:
+    return {
+        "session_id": message.session_id,
+        "item": _reservation_item(message.message_id),
+        "number": message.number,
+    }
+
+
+def _tail_entry(message: Message) -> dict[str, Any]:
+    entry = {"number": message.number, "role": message.role, "content": message.content[:PREVIEW_CHARS]}
+    if message.workflow:
+        entry["workflow"] = message.workflow
+    return entry
+
+
+def _fit(tail: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    kept: list[dict[str, Any]] = []
+    room = TAIL_BYTES
+    for entry in reversed(tail[-TAIL_MESSAGES:]):
+        room -= len(entry["content"].encode()) + 80
+        if room < 0:
+            break
+        kept.append(entry)
+    return kept[::-1]
