@@ -20,7 +20,7 @@ from dataops_core.contracts.records import ABSENT, ANY, Check, Delete, Put, Reco
 from dataops_core.errors import Conflict, InvalidValue, NotFound
 from dataops_core.storage import schema
 from dataops_core.storage.opening import Stores, open_stores
-from dataops_core.storage.ownership import Listing, attempts, pointer, pointer_item, pointers
+from dataops_core.storage.ownership import Listing, attempts, owned_id, pointer, pointer_item, pointers
 
 _SPOOL_BYTES: Final = 8 * CHUNK
 
@@ -149,7 +149,7 @@ class ArtifactStore:
         batch = max(limit, 1) if not wanted else max(limit, 100)
         while True:
             page = pointers(self.stores, session_id, "artifact", newest_first=True, limit=batch, before=cursor)
-            stored = self.stores.records.get_many(schema.ARTIFACTS, [(p.record["id"], None) for p in page])
+            stored = self.stores.records.get_many(schema.ARTIFACTS, [(owned_id(p), None) for p in page])
             for row, item in zip(page, stored, strict=True):
                 cursor = row.record["item"]
                 if item and all(item.record.get(key) == value for key, value in wanted.items()):
@@ -222,7 +222,7 @@ class ArtifactStore:
     def delete_artifact(self, artifact_id: str) -> None:
         """Deletes an artifact: its record first, then its content. Raises NotFound."""
         record = self._record(artifact_id)
-        item = pointer_item("artifact", record["created_at"], artifact_id)
+        item = pointer_item("artifact", artifact_id, record["created_at"])
         self.stores.records.commit(
             [
                 Delete(schema.ARTIFACTS, artifact_id, when=ANY),
@@ -318,7 +318,7 @@ def commit_artifacts(stores: Stores, records: Sequence[Record]) -> None:
 
 def _pointer(record: Mapping[str, Any]) -> Record:
     facts = {key: record[key] for key in ("parents", "expires_at") if key in record}
-    return pointer(record["session_id"], "artifact", record["artifact_id"], record["created_at"], **facts)
+    return pointer("artifact", record["artifact_id"], record["created_at"], **facts)
 
 
 def _content_id(call: NodeCall, record: Mapping[str, Any], digest: str) -> str:

@@ -14,7 +14,7 @@ from typing_extensions import TypedDict
 from dataops_core.contracts.manifest import Manifest, Parameter
 from dataops_core.contracts.middleware import current_call
 from dataops_core.errors import ConfigError
-from dataops_core.plugin.discovery import read_manifest
+from dataops_core.plugin.manifests import read_manifest
 
 if TYPE_CHECKING:
     from langgraph.graph import StateGraph

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from dataops_core.contracts.blobs import BlobStore
@@ -65,7 +65,6 @@ class Draft:
     artifacts: Sequence[str] = ()
     message_id: str | None = None
     run_id: str | None = None
-    made_id: str = field(default_factory=lambda: schema.new_session_id()[1:])
 
     def __post_init__(self) -> None:
         if self.role not in ROLES:
@@ -78,11 +77,6 @@ class Draft:
             raise InvalidValue("a message's content is not valid Unicode") from None
         if self.message_id is not None and not 0 < len(self.message_id.encode()) <= 200:
             raise InvalidValue("a message id has 1 to 200 bytes")
-
-    @property
-    def id(self) -> str:
-        """The caller's id, or the one that we made."""
-        return self.message_id or self.made_id
 
 
 def append(session: Record, drafts: Sequence[Draft], *, blobs: BlobStore, at: str) -> tuple[list[Write], list[Message]]:
@@ -105,8 +99,10 @@ def append(session: Record, drafts: Sequence[Draft], *, blobs: BlobStore, at: st
     tail = list(session["conversation_history"])
     for draft in drafts:
         session["revision"] += 1
+        number = session["revision"]
+        message_id = draft.message_id or made_id(session_id, number)
         message = Message(
-            session_id, draft.id, session["revision"], draft.role, draft.content, at,
+            session_id, message_id, number, draft.role, draft.content, at,
             draft.workflow, tuple(draft.artifacts), draft.run_id,
         )  # fmt: skip
         writes.append(Put(schema.SESSION_ITEMS, _row(message, blobs), ABSENT))
@@ -151,19 +147,28 @@ def walk(records: RecordStore, blobs: BlobStore, session_id: str, *, page: int =
             yield _message(row, blobs)
         if len(rows) < page:
             return
-        lo = schema.message_item(int(rows[-1].record["number"]) + 1)
+        lo = schema.message_item(_number(rows[-1].record) + 1)
+
+
+def made_id(session_id: str, number: int) -> str:
+    """Returns the id of a message whose caller gave none."""
+    return f"{session_id}.m{number}"
+
+
+def _number(row: Record) -> int:
+    return int(row["item"].rpartition("#")[2])
 
 
 def _row(message: Message, blobs: BlobStore) -> Record:
     row: Record = {
         "session_id": message.session_id,
         "item": schema.message_item(message.number),
-        "message_id": message.message_id,
-        "number": message.number,
         "role": message.role,
         "content": message.content,
         "created_at": message.created_at,
     }
+    if message.message_id != made_id(message.session_id, message.number):
+        row["message_id"] = message.message_id
     if message.workflow:
         row["workflow"] = message.workflow
     if message.artifacts:
@@ -184,8 +189,10 @@ def _message(stored: Stored, blobs: BlobStore) -> Message:
     if "blob" in row:
         with blobs.open(row["blob"]) as stream:
             content = stream.read().decode()
+    session_id, number = row["session_id"], _number(row)
+    message_id = row.get("message_id") or made_id(session_id, number)
     return Message(
-        row["session_id"], row["message_id"], row["number"], row["role"], content, row["created_at"],
+        session_id, message_id, number, row["role"], content, row["created_at"],
         row.get("workflow"), tuple(row.get("artifacts", ())), row.get("run_id"),
     )  # fmt: skip
 

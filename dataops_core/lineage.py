@@ -8,7 +8,7 @@ from typing import Any
 from dataops_core.contracts.records import Record
 from dataops_core.storage import schema
 from dataops_core.storage.opening import Stores
-from dataops_core.storage.ownership import pointers
+from dataops_core.storage.ownership import owned_id, pointers
 
 Edge = dict[str, Any]
 
@@ -47,7 +47,7 @@ def _down(stores: Stores, artifact_id: str, depth: int) -> Iterator[Edge]:
     children: dict[str, list[Edge]] = {}
     for stored in pointers(stores, schema.session_of(artifact_id), "artifact"):
         for link in stored.record.get("parents", ()):
-            edge = {"child": stored.record["id"], "parent": link["id"], "relation": link["relation"]}
+            edge = {"child": owned_id(stored), "parent": link["id"], "relation": link["relation"]}
             children.setdefault(link["id"], []).append(edge)
     seen, frontier = {artifact_id}, [artifact_id]
     for _ in range(depth):

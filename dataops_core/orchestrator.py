@@ -53,6 +53,8 @@ class OrchestratorState(TypedDict, total=False):
     error: dict[str, Any] | None
 
 
+#: An answer without a run: status, text, and the error that it tells of.
+Reply = tuple[str, str, DataOpsError | None]
 _listener: ContextVar[Listener | None] = ContextVar("dataops_listener", default=None)
 _router: tuple[tuple[Any, ...], Router] | None = None
 
@@ -79,22 +81,8 @@ def router() -> Router:
 
 def route(state: OrchestratorState) -> OrchestratorState:
     """Picks the workflow and its values, or answers at once when there is nothing to run."""
-    query = state.get("user_query", "")
-    if not isinstance(query, str) or not query.strip():
-        raise InvalidValue("the query is empty", hint='ask something, e.g. "profile orders.csv"')
-    decision = router().route(query)
-    told: OrchestratorState = {"candidates": [_candidate(c) for c in decision.candidates]}
-    if decision.outcome == "capabilities":
-        return {**told, **_reply(state, "answered", capabilities(plugins().manifests().values()))}
-    if decision.outcome == "none" or decision.workflow is None:
-        error = NoMatch(_none(decision), hint="dataops list shows the installed workflows")
-        return {**told, **_reply(state, "no_match", error.message, error)}
-    manifest = WORKFLOW_REGISTRY.manifest(decision.workflow)
-    try:
-        values = _values(query, manifest)
-    except InvalidValue as error:
-        return {**told, "workflow": manifest.name, **_reply(state, "needs_input", error.message, error)}
-    return {**told, "workflow": manifest.name, "input": values}
+    chosen, reply = _decide(state)
+    return {**chosen, **_keep(state, *reply)} if reply else chosen
 
 
 def run(state: OrchestratorState) -> OrchestratorState:
@@ -103,14 +91,14 @@ def run(state: OrchestratorState) -> OrchestratorState:
 
 
 async def aroute(state: OrchestratorState) -> OrchestratorState:
-    """Async `route`."""
-    return await asyncio.to_thread(route, state)
+    """Async `route`; only an answer without a run has something to wait for."""
+    chosen, reply = _decide(state)
+    return {**chosen, **(await asyncio.to_thread(_keep, state, *reply))} if reply else chosen
 
 
 async def arun(state: OrchestratorState) -> OrchestratorState:
     """Async `run`."""
-    runner = await asyncio.to_thread(lambda: Runner(listener=_listener.get()))
-    return _told(await runner.arun(**_arguments(state)))
+    return _told(await Runner(listener=_listener.get()).arun(**_arguments(state)))
 
 
 def capabilities(manifests: Any) -> str:
@@ -121,6 +109,25 @@ def capabilities(manifests: Any) -> str:
     examples = [m.example_queries[0] for m in manifests if m.example_queries][:3]
     ask = [f'Try: "{example}"' for example in examples]
     return "\n".join(["I can run these workflows:", *lines, *ask])
+
+
+def _decide(state: OrchestratorState) -> tuple[OrchestratorState, Reply | None]:
+    query = state.get("user_query", "")
+    if not isinstance(query, str) or not query.strip():
+        raise InvalidValue("the query is empty", hint='ask something, e.g. "profile orders.csv"')
+    decision = router().route(query)
+    told: OrchestratorState = {"candidates": [_candidate(c) for c in decision.candidates]}
+    if decision.outcome == "capabilities":
+        return told, ("answered", capabilities(plugins().manifests().values()), None)
+    if decision.outcome == "none" or decision.workflow is None:
+        error: DataOpsError = NoMatch(_none(decision), hint="dataops list shows the installed workflows")
+        return told, ("no_match", error.message, error)
+    told["workflow"] = decision.workflow
+    manifest = WORKFLOW_REGISTRY.manifest(decision.workflow)
+    try:
+        return {**told, "input": _values(query, manifest)}, None
+    except InvalidValue as wrong:
+        return told, ("needs_input", wrong.message, wrong)
 
 
 def _values(query: str, manifest: Manifest) -> dict[str, Any]:
@@ -144,7 +151,7 @@ def missing_values(workflow: str, parameters: Sequence[Any]) -> InvalidValue:
     )
 
 
-def _reply(state: OrchestratorState, status: str, answer: str, error: DataOpsError | None = None) -> OrchestratorState:
+def _keep(state: OrchestratorState, status: str, answer: str, error: DataOpsError | None) -> OrchestratorState:
     """Keeps the query and its answer in the session, in one commit, without a run."""
     stores, asked = open_stores(), Draft("user", state["user_query"], message_id=state.get("message_id"))
     drafts = [asked, Draft("assistant", answer)]
@@ -236,4 +243,3 @@ def build() -> Any:
 
 
 orchestrator_graph = build()
-

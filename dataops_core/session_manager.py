@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from dataops_core import history
-from dataops_core.contracts.records import ABSENT, ANY, Delete, Put, Record, Stored, Write
 from dataops_core.context_summary import summarize
+from dataops_core.contracts.records import ABSENT, ANY, Delete, Put, Record, Stored, Write
 from dataops_core.errors import Conflict, InvalidValue, NotFound
 from dataops_core.history import Draft, Message, count_tokens
 from dataops_core.session import STATUSES, Session, new_record, require_active, set_ttl
 from dataops_core.storage import schema
 from dataops_core.storage.opening import Stores, open_stores
-from dataops_core.storage.ownership import Listing, attempts, delete_blobs, delete_partition, pointers
+from dataops_core.storage.ownership import Listing, attempts, delete_blobs, delete_partition, owned_id, pointers
 
 __all__ = ["Listing", "Message", "Session", "SessionManager", "count_tokens"]
 
@@ -200,7 +200,7 @@ class SessionManager:
         """
         stores, session = self.stores, self.get_session(session_id)
         found = pointers(stores, session_id, "run", newest_first=True, limit=5)
-        runs = stores.records.get_many(schema.RUNS, [(p.record["id"], None) for p in reversed(found)])
+        runs = stores.records.get_many(schema.RUNS, [(owned_id(p), None) for p in reversed(found)])
         messages = history.newest(stores.records, stores.blobs, session_id, limit=50)
         return summarize(session, [run.record for run in runs if run], messages, max_tokens=max_tokens)
 
@@ -225,7 +225,7 @@ class SessionManager:
     def owned(self, session_id: str, kind: str) -> Iterator[str]:
         """Yields the ids of the artifacts (`artifact`) or runs (`run`) that a session owns, oldest first."""
         for stored in pointers(self.stores, session_id, kind):
-            yield stored.record["id"]
+            yield owned_id(stored)
 
     def change(
         self,

@@ -32,5 +32,7 @@ def install_workflow(site: Path, name: str, code: str, manifest: str = "", *, ve
     (package / "config.yaml").write_text(head + dedent(manifest))
     info = site / f"dataops_{name}-{version}.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: dataops-{name.replace('_', '-')}\nVersion: {version}\n")
+    (info / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: dataops-{name.replace('_', '-')}\nVersion: {version}\n"
+    )
     (info / "entry_points.txt").write_text(f"[dataops.workflows]\n{name} = {name}\n")

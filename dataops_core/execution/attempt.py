@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from contextvars import Token
+from contextvars import Token, copy_context
 from typing import TYPE_CHECKING, Any
 
 from dataops_core.errors import DataOpsError, FenceLost, RunTimeout
-from dataops_core.execution.graphs import graph_of, saver_of
+from dataops_core.execution.graphs import async_only, graph_of, saver_of
 from dataops_core.execution.runs import Ending
 from dataops_core.execution.scope import RunScope, current_run
 
@@ -55,9 +57,14 @@ class Outcome:
 def execute(scope: RunScope) -> tuple[Ending, Any]:
     """Executes the graph of an attempt and returns how it ended, with the final state.
 
+    A graph with nodes that are async only gets an event loop of its own, in a thread of its own where one runs already.
+
     Raises:
         FenceLost: the run is no longer this worker's.
     """
+    if _is_async(scope):
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(copy_context().run, asyncio.run, aexecute(scope)).result()
     outcome = Outcome(scope)
     try:
         with _running(scope) as (graph, given, config):
@@ -95,6 +102,13 @@ def failed(scope: RunScope, error: Exception) -> Ending:
         return Ending(status, f"{scope.manifest.name} failed: {error.message}", told)
     message = f"workflow {scope.manifest.name!r} failed{where}: {type(error).__name__}: {error}"[:1000]
     return Ending("error", message, {"code": "run_failed", "message": message, "hint": ""})
+
+
+def _is_async(scope: RunScope) -> bool:
+    try:
+        return async_only(graph_of(scope.manifest, scope.stores))
+    except DataOpsError:
+        return False  # told, with its cause, by the execution that follows
 
 
 @contextmanager

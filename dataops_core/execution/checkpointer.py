@@ -26,19 +26,11 @@ from langgraph.checkpoint.base import (
 from dataops_core.contracts.records import ABSENT, ANY, Put, Record, Write
 from dataops_core.errors import Conflict
 from dataops_core.execution.checkpoint_rows import CHECKPOINT, CheckpointRows, config_of
+from dataops_core.execution.pending import Pending, Waiting
 from dataops_core.execution.scope import RunScope
 from dataops_core.storage import schema
 from dataops_core.storage.opening import Stores
 from dataops_core.storage.ownership import delete_blobs, delete_partition
-
-
-class _Buffer:
-    """What an attached run has not committed yet: checkpoint rows by key, writes by namespace and checkpoint."""
-
-    def __init__(self, scope: RunScope) -> None:
-        self.scope = scope
-        self.checkpoints: dict[str, Record] = {}
-        self.writes: dict[tuple[str, str], dict[str, Record]] = {}
 
 
 class RecordSaver(BaseCheckpointSaver[str]):
@@ -51,7 +43,7 @@ class RecordSaver(BaseCheckpointSaver[str]):
     def __init__(self, stores: Stores) -> None:
         super().__init__()
         self.stores = stores
-        self._buffers: dict[str, _Buffer] = {}
+        self._buffers: dict[str, Pending] = {}
 
     @property
     def _rows(self) -> CheckpointRows:
@@ -60,7 +52,7 @@ class RecordSaver(BaseCheckpointSaver[str]):
 
     def attach(self, scope: RunScope) -> None:
         """Makes a run's thread lean and fenced until `detach`."""
-        self._buffers[scope.run_id] = _Buffer(scope)
+        self._buffers[scope.run_id] = Pending(scope, self._rows)
 
     def detach(self, run_id: str) -> None:
         """Forgets what a run has not committed."""
@@ -71,8 +63,8 @@ class RecordSaver(BaseCheckpointSaver[str]):
         buffer = self._buffers.get(run_id)
         if buffer is None:
             return []
-        rows = [*buffer.checkpoints.values(), *(r for rows in buffer.writes.values() for r in rows.values())]
-        buffer.checkpoints, buffer.writes = {}, {}
+        rows = buffer.kept()
+        buffer.checkpoints, buffer.writes = [], {}
         return [Put(schema.RUN_ITEMS, row, ANY) for row in rows]
 
     def has_checkpoint(self, thread_id: str) -> bool:
@@ -89,11 +81,11 @@ class RecordSaver(BaseCheckpointSaver[str]):
         thread_id, ns = _where(config)
         wanted = get_checkpoint_id(config)
         if buffer := self._buffers.get(thread_id):
-            waiting = [r for r in buffer.checkpoints.values() if r["ns"] == ns and wanted in (None, r["checkpoint_id"])]
-            if waiting:
-                row = max(waiting, key=lambda r: str(r["checkpoint_id"]))
-                pending = buffer.writes.get((ns, row["checkpoint_id"]), {})
-                return self._rows.load(row, list(pending.values()))
+            row = buffer.find(ns, wanted)
+            if row is not None:
+                return self._rows.load(row, buffer.write_rows(ns, row["checkpoint_id"]))
+            if buffer.scope.is_new:
+                return None
         found = self._rows.find(thread_id, ns, wanted)
         return None if found is None else self._rows.load(found)
 
@@ -131,19 +123,23 @@ class RecordSaver(BaseCheckpointSaver[str]):
         """Keeps a checkpoint; of an attached run it becomes one commit with the step's artifacts and events."""
         thread_id, ns = _where(config)
         parent = get_checkpoint_id(config)
-        row = self._rows.checkpoint(thread_id, ns, checkpoint, get_checkpoint_metadata(config, metadata), parent)
+        told = get_checkpoint_metadata(config, metadata)
         buffer = self._buffers.get(thread_id)
         if buffer is None:
+            row = self._rows.checkpoint(thread_id, ns, checkpoint, told, parent)
             self.stores.records.commit([Put(schema.RUN_ITEMS, row, ANY)])
+            return config_of(thread_id, ns, checkpoint["id"])
+        buffer.supersede(ns, parent, metadata)
+        if _may_wait(buffer, metadata):
+            # What a node may change before the next checkpoint is made a row at once.
+            lazy = buffer.scope.durability == "exit" or metadata.get("step", 0) < 0
+            waiting = Waiting(ns, checkpoint, told, parent)
+            buffer.checkpoints.append(waiting if lazy else buffer.row(ns, checkpoint, told, parent))
         else:
-            buffer.scope.large_values |= "large" in row
-            kept = _supersede(buffer, ns, parent, metadata)
-            if _may_wait(buffer, metadata):
-                buffer.checkpoints = {**kept, row["item"]: row}
-            else:
-                writes = [Put(schema.RUN_ITEMS, r, ANY) for r in (*kept.values(), row)]
-                buffer.checkpoints = {}
-                buffer.scope.commit(lambda: writes)
+            writes = [Put(schema.RUN_ITEMS, row, ANY) for row in buffer.kept_checkpoints()]
+            writes.append(Put(schema.RUN_ITEMS, buffer.row(ns, checkpoint, told, parent), ANY))
+            buffer.checkpoints = []
+            buffer.scope.commit(lambda: writes)
         return config_of(thread_id, ns, checkpoint["id"])
 
     def put_writes(
@@ -152,19 +148,17 @@ class RecordSaver(BaseCheckpointSaver[str]):
         """Keeps what a task wrote; of an attached run it waits for the step's commit."""
         thread_id, ns = _where(config)
         at = str(config["configurable"]["checkpoint_id"])
-        rows = [
-            self._rows.write(thread_id, ns, at, task_id, task_path, WRITES_IDX_MAP.get(channel, i), channel, value)
-            for i, (channel, value) in enumerate(writes)
-        ]
+        indexed = [(WRITES_IDX_MAP.get(channel, i), channel, value) for i, (channel, value) in enumerate(writes)]
         if buffer := self._buffers.get(thread_id):
             kept = buffer.writes.setdefault((ns, at), {})
-            for row in rows:
-                if row["index"] < 0 or row["item"] not in kept:
-                    kept[row["item"]] = row
+            for index, channel, value in indexed:
+                if index < 0 or (task_id, index) not in kept:
+                    kept[task_id, index] = (task_path, channel, value)
             return
-        for row in rows:
+        for index, channel, value in indexed:
+            row = self._rows.write(thread_id, ns, at, task_id, task_path, index, channel, value)
             try:
-                self.stores.records.commit([Put(schema.RUN_ITEMS, row, ANY if row["index"] < 0 else ABSENT)])
+                self.stores.records.commit([Put(schema.RUN_ITEMS, row, ANY if index < 0 else ABSENT)])
             except Conflict:
                 continue  # the same write of the same task is there already
 
@@ -215,7 +209,10 @@ class RecordSaver(BaseCheckpointSaver[str]):
                 yield row
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
-        """Async `get_tuple`."""
+        """Async `get_tuple`; a run that has committed nothing yet needs no look at the store."""
+        buffer = self._buffers.get(_where(config)[0])
+        if buffer is not None and buffer.scope.is_new:
+            return self.get_tuple(config)
         return await asyncio.to_thread(self.get_tuple, config)
 
     async def alist(
@@ -279,15 +276,6 @@ def _where(config: RunnableConfig) -> tuple[str, str]:
     return str(config["configurable"]["thread_id"]), config["configurable"].get("checkpoint_ns", "")
 
 
-def _may_wait(buffer: _Buffer, metadata: CheckpointMetadata) -> bool:
+def _may_wait(buffer: Pending, metadata: CheckpointMetadata) -> bool:
     # Until the first step has ended, the run's record says as much as a checkpoint would.
     return buffer.scope.durability == "exit" or (metadata.get("step", 0) < 1 and not metadata.get("parents"))
-
-
-def _supersede(buffer: _Buffer, ns: str, parent: str | None, metadata: CheckpointMetadata) -> dict[str, Record]:
-    """Drops what a new checkpoint makes superfluous and returns the rows that must be kept with it."""
-    superseded = buffer.writes.pop((ns, parent or ""), {})
-    if "counters_since_delta_snapshot" not in metadata:
-        return {item: row for item, row in buffer.checkpoints.items() if row["ns"] != ns}
-    # A DeltaChannel is read back from its ancestors and their writes.
-    return {**buffer.checkpoints, **superseded}

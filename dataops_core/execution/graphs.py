@@ -83,6 +83,18 @@ def _shimmed_copy(compiled: Any, saver: Any, middlewares: list[NodeMiddleware], 
     return compiled.copy({"nodes": nodes, "checkpointer": saver})
 
 
+def async_only(graph: Any) -> bool:
+    """Says whether a graph, or a subgraph that is one of its nodes, has a node without a sync function."""
+    for node in graph.nodes.values():
+        inner = getattr(node.bound, "inner", node.bound)
+        if hasattr(inner, "nodes"):
+            if async_only(inner):
+                return True
+        elif getattr(inner, "afunc", None) is not None and getattr(inner, "func", None) is None:
+            return True
+    return False
+
+
 def forget() -> None:
     """Forgets every built graph; for tests that change what is installed."""
     with _lock:

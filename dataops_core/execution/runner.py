@@ -301,12 +301,10 @@ def command(workflow: str, values: Mapping[str, Any]) -> str:
 def given_up(run: Record, manifest: Manifest) -> bool:
     """Says whether a run has lost its worker once too often."""
     lost = run["attempt"] - 1
-    return run["attempt"] > run["max_attempts"] or (lost > 0 and manifest.on_worker_loss == "fail")
+    return run["attempt"] > manifest.max_attempts or (lost > 0 and manifest.on_worker_loss == "fail")
 
 
 def gave_up(run: Record) -> Ending:
     """Returns the ending of a run that has lost its worker once too often."""
     message = f"run {run['run_id']!r} lost its worker {run['attempt'] - 1} times and is given up"
     return Ending("error", message, {"code": "run_failed", "message": message, "hint": "look at the worker's log"})
-
-

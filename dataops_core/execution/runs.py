@@ -26,6 +26,8 @@ from dataops_core.storage.ownership import attempts, pointer
 
 FINAL: Final = ("success", "error", "timeout", "cancelled")
 NEW: Final[When] = ABSENT
+#: Timings kept in a run's record; the newest of a run of many nodes.
+_TIMINGS: Final = 200
 STATUSES: Final = ("pending", "running", "interrupted", *FINAL)
 
 
@@ -107,7 +109,7 @@ class Runs:
             starts = not session.get("turn")
             if starts:
                 session["turn"] = run["run_id"]
-                run["status"], run["attempt"], run["started_at"] = "running", 1, at
+                run["status"], run["attempt"], run["owner"] = "running", 1, self.owner
             elif refuse:
                 raise Conflict(
                     f"session {session['session_id']!r} is busy with run {session['turn']!r}",
@@ -123,7 +125,7 @@ class Runs:
                 Put(schema.RUNS, run, ABSENT),
                 Put(schema.SESSIONS, session, when),
                 *messages,
-                Put(schema.SESSION_ITEMS, pointer(session["session_id"], "run", run["run_id"], at), ABSENT),
+                Put(schema.SESSION_ITEMS, pointer("run", run["run_id"]), ABSENT),
                 self._lease(run["run_id"], now),
             ]
             try:
@@ -164,7 +166,8 @@ class Runs:
             )
             now = records.now()
             run["attempt"], run["status"], run["owner"] = run["attempt"] + 1, "running", self.owner
-            run.setdefault("started_at", schema.iso(now))
+            if run["attempt"] == 1:
+                run["started_at"] = schema.iso(now)
             try:
                 records.commit([Put(schema.RUNS, run, stored.token), fence, self._lease(run_id, now)])
             except Conflict:
@@ -201,8 +204,13 @@ class Runs:
                 session, token = self._session(scope.session_id)
             except NotFound:
                 raise FenceLost(f"the session of run {scope.run_id!r} was deleted") from None
-            run.update(status=ending.status, artifacts=list(scope.artifact_ids), nodes=scope.timings[-200:])
-            run["duration_ms"] = round((now - schema.seconds(run["started_at"])) * 1000, 1)
+            run.update(status=ending.status, nodes=scope.timings[-_TIMINGS:])
+            if scope.artifact_ids:
+                run["artifacts"] = list(scope.artifact_ids)
+            # A run that started when it was accepted has no other start.
+            started = run.get("started_at", run["created_at"])
+            run["duration_ms"] = round((now - schema.seconds(started)) * 1000, 1)
+            run.pop("owner", None)
             for name, value in (("error", ending.error), ("question", ending.question), ("success", ending.success)):
                 run.pop(name, None)
                 if value is not None:
@@ -319,8 +327,6 @@ class Runs:
             "input": dict(values),
             "status": "pending",
             "attempt": 0,
-            "max_attempts": manifest.max_attempts,
-            "owner": self.owner,
             "created_at": at,
             "open": "run",
         }
@@ -356,4 +362,4 @@ def not_found(run_id: str) -> NotFound:
 
 
 def _answering(query: Draft, run_id: str, workflow: str | None) -> Draft:
-    return Draft(query.role, query.content, workflow, query.artifacts, query.message_id, run_id, query.made_id)
+    return Draft(query.role, query.content, workflow, query.artifacts, query.message_id, run_id)

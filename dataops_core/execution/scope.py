@@ -130,6 +130,11 @@ class RunScope:
             raise timed_out(self.run_id, self.timeout or 0)
 
     @property
+    def is_new(self) -> bool:
+        """Whether this run cannot have rows of the graph in the store yet."""
+        return self.attempt == 1 and not self.items
+
+    @property
     def leaves_state(self) -> bool:
         """Whether rows or values of the graph are left after the ending commit."""
         return self.attempt > 1 or len(self.items) > _DROP_AT_ONCE or self.large_values

@@ -145,7 +145,7 @@ class NodeShim(RunnableLambda[Any, Any]):
     def _note(self, run: RunScope, type: str, call: NodeCall, start: float, **more: Any) -> None:
         step = call.config.get("metadata", {}).get("langgraph_step")
         told = {"node": self.node, "step": step, "ms": elapsed_ms(start), **more}
-        run.timings.append({**told, "attempt": run.attempt})
+        run.timings.append(told if run.attempt == 1 else {**told, "attempt": run.attempt})
         run.emit(type, told)
 
     def _around(self, middleware: NodeMiddleware, call: NodeCall) -> Around:

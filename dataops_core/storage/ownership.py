@@ -35,14 +35,26 @@ def attempts(patience: float = _PATIENCE) -> Iterator[int]:
         time.sleep(random.uniform(0, min(0.001 * 2**number, 0.05)))  # noqa: S311
 
 
-def pointer(session_id: str, kind: str, id: str, created_at: str, **facts: Any) -> Record:
-    """Returns the row by which a session lists what it owns, in the order of its creation."""
-    return {"session_id": session_id, "item": pointer_item(kind, created_at, id), "id": id, **facts}
+def pointer(kind: str, owned_id: str, at: str = "", **facts: Any) -> Record:
+    """Returns the row by which a session lists what it owns.
+
+    Args:
+        kind: `run` or `artifact`.
+        owned_id: `{session_id}.{…}`; the row keeps only what follows the dot.
+        at: orders what has no time in its id.
+        facts: further fields.
+    """
+    return {"session_id": schema.session_of(owned_id), "item": pointer_item(kind, owned_id, at), **facts}
 
 
-def pointer_item(kind: str, created_at: str, id: str) -> str:
+def pointer_item(kind: str, owned_id: str, at: str = "") -> str:
     """Returns the sort key of a pointer."""
-    return f"{kind}#{created_at}#{id}"
+    return "#".join(filter(None, (kind, at, owned_id.partition(".")[2])))
+
+
+def owned_id(pointer: Stored) -> str:
+    """Returns the id that a pointer stands for."""
+    return f"{pointer.record['session_id']}.{pointer.record['item'].rpartition('#')[2]}"
 
 
 def pointers(

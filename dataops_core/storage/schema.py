@@ -66,8 +66,8 @@ def message_item(revision: int) -> str:
 
 def iso(at: float | None = None) -> str:
     """Returns a time (seconds since 1970; now by default) as ISO-8601 UTC with microseconds, which sorts as text."""
-    moment = datetime.fromtimestamp(time.time() if at is None else at, UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    moment = datetime.now(UTC) if at is None else datetime.fromtimestamp(at, UTC)
+    return moment.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def seconds(at: str) -> float:

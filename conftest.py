@@ -1,0 +1,33 @@
+"""Tests of real files say so with `@pytest.mark.real_data`, or by asking for the folder itself.
+
+They read the folder that DATAOPS_REAL_DATA names. Without it they are skipped with that reason; `.ci/run` counts in the
+JUnit report those that ran.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+FOLDER = os.environ.get("DATAOPS_REAL_DATA")
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real files."""
+    return Path(FOLDER or ".")  # without a folder, the tests that ask for it are skipped
+
+
+def pytest_configure() -> None:
+    if FOLDER and not Path(FOLDER).is_dir():
+        raise pytest.UsageError(f"DATAOPS_REAL_DATA names {FOLDER}, which is not a folder")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("real_data") or "real_data" in getattr(item, "fixturenames", ()):
+            item.user_properties.append(("real_data", "yes"))
+            if not FOLDER:
+                item.add_marker(pytest.mark.skip(reason="DATAOPS_REAL_DATA names no folder"))

@@ -1,0 +1,52 @@
+"""Ctrl-C and SIGTERM: both stop what runs in the same orderly way, and a second one stops at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from types import FrameType
+from typing import Final
+
+from dataops_core.cli.exits import INTERRUPTED, TERMINATED
+
+#: Launchers pass a signal on that the whole process group got already; that is no second wish.
+_ECHO_SECONDS: Final = 0.5
+
+_first_at: float | None = None
+_terminated = False
+
+
+def install() -> None:
+    """Makes SIGTERM a KeyboardInterrupt, as SIGINT is; a SIGINT that is ignored (`nohup`, `&`) stays so."""
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, _interrupt)
+    signal.signal(signal.SIGTERM, _terminate)
+
+
+def status() -> int:
+    """Returns the exit status of an interrupted process: 143 when SIGTERM came, else 130."""
+    return TERMINATED if _terminated else INTERRUPTED
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    global _first_at
+    now = time.monotonic()
+    if _first_at is None:
+        _first_at = now
+        raise KeyboardInterrupt
+    if now - _first_at > _ECHO_SECONDS:
+        # Nodes that do not end hold the process. Their run's lease ends by itself, so nothing is lost.
+        show_cursor = b"\x1b[?25h" if sys.stderr is not None and sys.stderr.isatty() else b""
+        os.write(2, show_cursor + b"stopped at once; dataops runs list --open shows what is unfinished\n")
+        os._exit(status())
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    global _terminated
+    _terminated = True
+    if callable(signal.getsignal(signal.SIGINT)):
+        signal.raise_signal(signal.SIGINT)  # whoever watches for Ctrl-C meanwhile sees it too
+    else:
+        _interrupt(number, frame)

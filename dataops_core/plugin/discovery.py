@@ -1,0 +1,195 @@
+"""What is installed: the entry points of every distribution, read once a process, importing nobody's code.
+
+Each distribution is guarded by itself: one malformed line makes `entry_points()` raise for everyone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Final
+
+import importlib_metadata
+
+from dataops_core.errors import nearest
+from dataops_core.plugin.failures import PluginFailure, one_line, printable
+from dataops_core.plugin.manifests import read_manifest
+
+__all__ = ["CORE", "GROUPS", "Entry", "Index", "read_manifest", "scan"]
+
+CORE: Final = "dataops-core"
+WORKFLOWS: Final = "dataops.workflows"
+RECORDS: Final = "dataops.records"
+BLOBS: Final = "dataops.blobs"
+MODELS: Final = "dataops.models"
+EXECUTORS: Final = "dataops.executors"
+MIDDLEWARE: Final = "dataops.middleware"
+COMMANDS: Final = "dataops.commands"
+
+#: The groups, and what a name in each looks like.
+GROUPS: Final = {
+    WORKFLOWS: re.compile(r"[a-z][a-z0-9_]{0,63}"),
+    RECORDS: re.compile(r"[a-z][a-z0-9+.-]{0,63}"),
+    BLOBS: re.compile(r"[a-z][a-z0-9+.-]{0,63}"),
+    MODELS: re.compile(r"[a-z][a-z0-9_.-]{0,63}"),
+    EXECUTORS: re.compile(r"[a-z][a-z0-9_.-]{0,63}"),
+    MIDDLEWARE: re.compile(r"[a-z][a-z0-9_.-]{0,63}"),
+    COMMANDS: re.compile(r"[a-z][a-z0-9_-]{0,63}"),
+}
+_VALUE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*(\s*:\s*[^\W\d]\w*(\.[^\W\d]\w*)*)?\s*(\[.*\])?")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One announced plugin, not imported.
+
+    Args:
+        group: the entry-point group.
+        name: the plugin's name.
+        value: where its code is: `package.module`, or `package.module:attribute`.
+        distribution: the package that announces it, with dashes.
+        folder: where the distribution is installed, or "".
+    """
+
+    group: str
+    name: str
+    value: str
+    distribution: str
+    folder: str = field(default="", compare=False)
+
+    @property
+    def key(self) -> str:
+        """`group:name`."""
+        return f"{self.group}:{self.name}"
+
+    @property
+    def module(self) -> str:
+        """The dotted name of its module."""
+        return self.value.partition(":")[0].partition("[")[0].strip()
+
+    def load(self) -> Any:
+        """Imports it and returns the module or attribute; raises whatever its code raises."""
+        return importlib_metadata.EntryPoint(self.name, self.value, self.group).load()
+
+    def named_by(self, item: str) -> bool:
+        """Says whether a setting means this plugin: by name, `group:name` or distribution."""
+        return item in (self.name, self.key) or canonical(item) == self.distribution
+
+
+@cache
+def scan() -> tuple[tuple[Entry, ...], tuple[PluginFailure, ...]]:
+    """Returns the plugins that are announced on `sys.path`, and the distributions that cannot be read."""
+    return read_distributions(importlib_metadata.distributions())
+
+
+def read_distributions(distributions: Iterable[Any]) -> tuple[tuple[Entry, ...], tuple[PluginFailure, ...]]:
+    """Returns what these distributions announce. One that is seen twice on the path counts once, as for imports."""
+    entries: list[Entry] = []
+    failures: list[PluginFailure] = []
+    seen: set[str] = set()
+    rest = iter(distributions)
+    while True:
+        name, distribution = "", None
+        try:
+            distribution = next(rest)
+            # `name` would parse the METADATA of every distribution; the folder's name says the same.
+            name = canonical(getattr(distribution, "_normalized_name", None) or distribution.name)
+            if name in seen or name.startswith("~"):  # pip renames what it is about to remove
+                continue
+            seen.add(name)
+            announced = [point for point in distribution.entry_points if point.group in GROUPS]
+            if announced:
+                folder = str(distribution.locate_file(""))
+                entries += [Entry(point.group, point.name, point.value, name, folder) for point in announced]
+        except StopIteration:
+            return tuple(entries), tuple(failures)
+        except Exception as error:
+            if distribution is None or _is_ours(distribution):
+                cause = f"its entry points cannot be read ({one_line(error)})"
+                failures.append(PluginFailure("", "", printable(name) or "an import hook", "discovery", cause))
+
+
+class Index:
+    """The announced plugins by group and name, with every dispute settled by settings or kept as a failure.
+
+    Args:
+        entries: what is announced.
+        prefer: `group:name` to the distribution that shall have it.
+    """
+
+    def __init__(self, entries: Iterable[Entry], prefer: Mapping[str, str] | None = None) -> None:
+        self.failures: list[PluginFailure] = []
+        self._groups: dict[str, dict[str, Entry]] = {group: {} for group in GROUPS}
+        claims: dict[str, list[Entry]] = {}
+        for entry in entries:
+            claimants = claims.setdefault(entry.key, [])
+            if entry not in claimants:
+                claimants.append(entry)
+        for key, claimants in sorted(claims.items()):
+            wanted = (prefer or {}).get(key, "")
+            for entry in self._settled(claimants, canonical(wanted)):
+                self._groups[entry.group][entry.name] = entry
+
+    def names(self, group: str) -> list[str]:
+        """Returns the names of a group, sorted."""
+        return list(self._groups[group])
+
+    def entries(self, group: str | None = None) -> list[Entry]:
+        """Returns the plugins of one group, or of all, sorted by group and name."""
+        groups = self._groups.values() if group is None else [self._groups[group]]
+        return [entry for names in groups for entry in names.values()]
+
+    def get(self, group: str, name: str) -> Entry | None:
+        """Returns the plugin of that name, or None."""
+        return self._groups[group].get(name)
+
+    def _settled(self, claimants: list[Entry], wanted: str) -> Iterator[Entry]:
+        group, name = claimants[0].group, claimants[0].name
+        sound = [entry for entry in claimants if self._well_formed(entry)]
+        owners = {entry.distribution for entry in sound}
+        if CORE in owners and len(owners) > 1:
+            for entry in sound:
+                if entry.distribution != CORE:
+                    self._refuse(entry, "conflict", f"the name belongs to {CORE}", f"remove {entry.distribution}")
+            sound = [entry for entry in sound if entry.distribution == CORE]
+        elif len(owners) > 1 and wanted in owners:
+            sound = [entry for entry in sound if entry.distribution == wanted]
+        if len(sound) == 1:
+            yield sound[0]
+        elif sound:
+            both = " and ".join(sorted(f"{e.distribution} ({printable(e.value)})" for e in sound))
+            choose = f"set plugins.prefer to {{'{group}:{name}': DISTRIBUTION}}, or remove one of them"
+            hint = f"{sound[0].distribution} must name it once" if len({e.distribution for e in sound}) == 1 else choose
+            owner = ", ".join(sorted({e.distribution for e in sound}))
+            self.failures.append(PluginFailure(name, group, owner, "conflict", f"announced by {both}", hint))
+
+    def _well_formed(self, entry: Entry) -> bool:
+        if not GROUPS[entry.group].fullmatch(entry.name):
+            self._refuse(entry, "discovery", f"the name does not match {GROUPS[entry.group].pattern}")
+            return False
+        if not _VALUE.fullmatch(entry.value):
+            self._refuse(entry, "discovery", f"{printable(entry.value)!r} is not a module")
+            return False
+        return True
+
+    def _refuse(self, entry: Entry, phase: str, cause: str, hint: str = "") -> None:
+        self.failures.append(PluginFailure(printable(entry.name), entry.group, entry.distribution, phase, cause, hint))
+
+    def nearest(self, group: str, name: str) -> str:
+        """Returns a hint with the nearest name of a group, or ""."""
+        return nearest(name, self._groups[group])
+
+
+def canonical(name: str) -> str:
+    """Returns the one spelling of a distribution's name."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _is_ours(distribution: Any) -> bool:
+    """Says whether a distribution that cannot be read may announce plugins; the troubles of others are not ours."""
+    try:
+        return "dataops." in (distribution.read_text("entry_points.txt") or "")
+    except Exception:
+        return True

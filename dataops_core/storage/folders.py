@@ -1,0 +1,79 @@
+"""Folders that only their owner can enter, and that are still there after a power cut."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from urllib.parse import unquote
+
+from dataops_core.errors import DataOpsError, InvalidValue, Unreachable
+
+_NO_SPACE = {"ENOSPC", "EDQUOT", "EFBIG"}
+
+
+def path_of_url(url: str, scheme: str, *, absolute_slashes: int) -> Path:
+    """Returns the absolute path that a URL of an embedded backend names.
+
+    Args:
+        url: `scheme:` followed by slashes and a percent-encoded path; `~` at its start is the home folder.
+        scheme: what the URL must begin with.
+        absolute_slashes: with how many slashes an absolute path begins; one less is a path relative to the
+            working directory where the scheme has such a form.
+
+    Raises:
+        InvalidValue: the URL has another form, options, or no path.
+    """
+    start = f"{scheme}:" + "/" * absolute_slashes
+    form = f"{start}absolute/path" + (f" or {start[:-1]}relative/path" if absolute_slashes == 4 else "")
+    head = f"{scheme}:///"
+    if not url.startswith(head) or "?" in url or "#" in url:
+        raise InvalidValue(f"{url!r} is not a {scheme} URL", hint=f"write {form}; ? # % in a path as %3F %23 %25")
+    text = unquote(url[len(head) :] if absolute_slashes == 4 else "/" + url[len(head) :])
+    if "\0" in text or not text.strip("/") or text == ":memory:":
+        raise InvalidValue(f"{url!r} names no file", hint=f"write {form}")
+    return Path(os.path.abspath(os.path.expanduser(text[1:] if text.startswith("/~") else text)))
+
+
+def make_private_folder(path: Path) -> bool:
+    """Creates a folder (mode 0700) with its missing parents, durably.
+
+    Returns:
+        Whether anything had to be created.
+
+    Raises:
+        Unreachable: the system refuses.
+    """
+    missing = []
+    folder = path
+    while not folder.is_dir() and folder != folder.parent:
+        missing.append(folder)
+        folder = folder.parent
+    try:
+        for folder in reversed(missing):
+            folder.mkdir(mode=0o700, exist_ok=True)
+            sync_folder(folder.parent)
+    except OSError as error:
+        raise refused(error, f"cannot create folder {path}") from error
+    return bool(missing)
+
+
+def sync_folder(path: Path) -> None:
+    """Makes the names in a folder durable."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def refused(error: OSError, what: str) -> DataOpsError:
+    """Returns what to raise when the system refuses a file operation: `what` and the system's reason, with a hint."""
+    name = errno.errorcode.get(error.errno or 0, "")
+    if name in _NO_SPACE:
+        hint = "free some disk space, then try again; nothing was changed"
+    elif name in ("EACCES", "EPERM", "EROFS"):
+        hint = "make it writable for this user, or choose another place by its URL or DATAOPS_HOME"
+    else:
+        hint = "check the path and the disk"
+    return Unreachable(f"{what}: {os.strerror(error.errno) if error.errno else error}", hint=hint)

@@ -1,0 +1,40 @@
+"""Conformance suites for other people's backends, and what tests of workflows need. Ships with the core.
+
+A backend proves itself in ten lines of a test module; pytest and Hypothesis are needed (`dataops-core[testing]`):
+
+    from dataops_core.testing import RecordStoreSuite
+
+    class TestMyRecords(RecordStoreSuite):
+        plugin = "my_backend.records"                 # the module with `dataops_record_store`
+
+        def url(self, place):                         # place: an empty folder, another one for each test
+            return f"mine://localhost/{place.name}"
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dataops_core.testing.blob_suite import BlobStoreSuite
+    from dataops_core.testing.clauses import failed_clauses
+    from dataops_core.testing.record_suite import RecordStoreSuite
+
+_LAZY = {
+    "BlobStoreSuite": "blob_suite",
+    "RecordStoreSuite": "record_suite",
+    "failed_clauses": "clauses",
+}
+
+__all__ = ["BlobStoreSuite", "RecordStoreSuite", "failed_clauses"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_LAZY])
