@@ -41,7 +41,7 @@ class ArtifactType(StrEnum):
 class Artifact:
     """What is known of an artifact without its content. Times are ISO-8601 UTC, `ttl` is seconds since 1970 or None.
 
-    `parents` holds `{"id", "relation"}` of what it was made from; `version` counts the artifacts of one name in a session.
+    `parents` holds `{"id", "relation"}` of what it was made from; `version` counts the artifacts of one name.
     """
 
     artifact_id: str
@@ -94,7 +94,7 @@ class Encoded:
 
 
 def encode(content: Any, content_type: str | None = None) -> Encoded:
-    """Turns content into bytes: a stream and bytes as they are, text as UTF-8, a DataFrame as Parquet, the rest as JSON.
+    """Turns content into bytes: streams and bytes as they are, text as UTF-8, a DataFrame as Parquet, the rest as JSON.
 
     Raises:
         InvalidValue: the content is none of these.

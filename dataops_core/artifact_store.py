@@ -1,7 +1,7 @@
 """ArtifactStore: results, kept with their lineage.
 
-The blob is written first, the record last: the record is the commit. Inside a node of a run the record is only staged, and
-becomes visible with the step that made it; the run itself can read it at once.
+The blob is written first, the record last: the record is the commit. Inside a node of a run the record is only staged,
+and becomes visible with the step that made it; the run itself can read it at once.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The decorators: middleware applied to one node by hand.
 
-`@with_artifacts`, `@with_session_context`, `@with_error_recovery`, `@with_caching` and `@with_telemetry` wrap the function
-itself and keep its colour (sync or async) and signature. Plugins add their own: `dataops_core.decorators.<name>`.
+`@with_artifacts`, `@with_session_context`, `@with_error_recovery`, `@with_caching` and `@with_telemetry` wrap the
+function itself and keep its colour (sync or async) and signature. Plugins add their own, by their names in this module.
 """
 
 from __future__ import annotations

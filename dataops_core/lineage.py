@@ -33,9 +33,9 @@ def _up(stores: Stores, artifact_id: str, depth: int) -> Iterator[Edge]:
     for _ in range(depth):
         found = stores.records.get_many(schema.ARTIFACTS, [(i, None) for i in frontier])
         frontier = []
-        for stored in found:
-            for link in stored.record.get("parents", ()) if stored else ():
-                yield {"child": stored.record["artifact_id"], "parent": link["id"], "relation": link["relation"]}
+        for record in [stored.record for stored in found if stored]:
+            for link in record.get("parents", ()):
+                yield {"child": record["artifact_id"], "parent": link["id"], "relation": link["relation"]}
                 if link["id"] not in seen:
                     seen.add(link["id"])
                     frontier.append(link["id"])

@@ -33,12 +33,13 @@ class _ToStderr(logging.StreamHandler[TextIO]):
             super().emit(record)
 
 
-def configure(settings: Settings, default_level: str = "INFO") -> None:
+def configure(settings: Settings, default_level: str = "INFO", *, tracebacks: bool = True) -> None:
     """Sends every log line of this process to stderr.
 
     Args:
         settings: `log_format` (console or json), `log_level`, and the secrets to keep out.
         default_level: the level when the settings name none.
+        tracebacks: whether an exception is shown with where it came from, or in one line.
     """
     before: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -48,7 +49,7 @@ def configure(settings: Settings, default_level: str = "INFO") -> None:
         structlog.stdlib.ExtraAdder(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
-        structlog.processors.format_exc_info,
+        structlog.processors.format_exc_info if tracebacks else _one_line,
         _Cleaned(secrets_of(settings), lines=settings.log_format == "console"),
     ]
     json_lines = structlog.processors.JSONRenderer(default=str, ensure_ascii=False)
@@ -99,6 +100,14 @@ def _inside_node(logger: Any, method: str, event: MutableMapping[str, Any]) -> M
         ):
             if value is not None:
                 event.setdefault(name, value)
+    return event
+
+
+def _one_line(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    given = event.pop("exc_info", None)
+    error = sys.exc_info()[1] if given is True else given[1] if isinstance(given, tuple) else given
+    if isinstance(error, BaseException):
+        event["error"] = f"{type(error).__name__}: {error}"
     return event
 
 

@@ -7,11 +7,11 @@ without a model; `run` executes the workflow on its own thread. A query that ask
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from typing_extensions import TypedDict
 
@@ -79,10 +79,10 @@ def router() -> Router:
     return _router[1]
 
 
-def route(state: OrchestratorState) -> OrchestratorState:
-    """Picks the workflow and its values, or answers at once when there is nothing to run."""
+def route(state: OrchestratorState) -> Any:
+    """Picks the workflow and its values and goes on to `run`, or answers at once when there is nothing to run."""
     chosen, reply = _decide(state)
-    return {**chosen, **_keep(state, *reply)} if reply else chosen
+    return _command(chosen if reply is None else {**chosen, **_keep(state, *reply)})
 
 
 def run(state: OrchestratorState) -> OrchestratorState:
@@ -90,10 +90,10 @@ def run(state: OrchestratorState) -> OrchestratorState:
     return _told(Runner(listener=_listener.get()).run(**_arguments(state)))
 
 
-async def aroute(state: OrchestratorState) -> OrchestratorState:
+async def aroute(state: OrchestratorState) -> Any:
     """Async `route`; only an answer without a run has something to wait for."""
     chosen, reply = _decide(state)
-    return {**chosen, **(await asyncio.to_thread(_keep, state, *reply))} if reply else chosen
+    return _command(chosen if reply is None else {**chosen, **(await asyncio.to_thread(_keep, state, *reply))})
 
 
 async def arun(state: OrchestratorState) -> OrchestratorState:
@@ -223,21 +223,35 @@ def _none(decision: Decision) -> str:
     return f"None of the installed workflows does that.{f' The nearest are: {nearest}.' if nearest else ''}"
 
 
-def _next(state: OrchestratorState) -> Literal["run", "end"]:
-    return "end" if state.get("status") else "run"
+def _command(update: OrchestratorState) -> Any:
+    from langgraph.types import Command
+
+    # Not a conditional edge: a sync condition costs an async graph a thread.
+    return Command(update=update, goto="__end__" if "status" in update else "run")
 
 
 def build() -> Any:
     """Builds the orchestrator's graph."""
     # Imported here, after dataops_core.execution has chosen LangGraph's strict reading of stored state.
-    from langchain_core.runnables import RunnableLambda
+    from langchain_core.runnables import Runnable
     from langgraph.graph import END, START, StateGraph
 
+    class Step(Runnable[Any, Any]):
+        """A node in both colours; LangChain's own wrapper inspects its functions at every call."""
+
+        def __init__(self, name: str, sync: Callable[[Any], Any], native: Callable[[Any], Awaitable[Any]]) -> None:
+            self.name, self.sync, self.native = name, sync, native
+
+        def invoke(self, input: Any, config: Any = None, **kwargs: Any) -> Any:
+            return self.sync(input)
+
+        async def ainvoke(self, input: Any, config: Any = None, **kwargs: Any) -> Any:
+            return await self.native(input)
+
     graph = StateGraph(OrchestratorState)
-    graph.add_node("route", RunnableLambda(route, aroute))
-    graph.add_node("run", RunnableLambda(run, arun))
+    graph.add_node("route", Step("route", route, aroute), destinations=("run", END))
+    graph.add_node("run", Step("run", run, arun))
     graph.add_edge(START, "route")
-    graph.add_conditional_edges("route", _next, {"run": "run", "end": END})
     graph.add_edge("run", END)
     return graph.compile(name="dataops")
 

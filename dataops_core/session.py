@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
+from dataops_core.contracts.events import Event
 from dataops_core.contracts.records import Record
 from dataops_core.errors import Conflict, InvalidValue
+from dataops_core.plugin.manager import plugins
 from dataops_core.storage import schema
 
 STATUSES: Final = ("active", "expired", "archiving", "archived", "deleting")
@@ -79,6 +81,11 @@ def require_active(record: Record, now: float) -> None:
     status = status_of(record, now)
     if status != "active":
         raise Conflict(f"session {record['session_id']!r} is {status}", hint="start a new session")
+
+
+def announce(type: str, session_id: str, **data: Any) -> None:
+    """Tells every plugin of an event of a session, after its commit."""
+    plugins().emit(Event(type, schema.iso(), session_id, data=data))
 
 
 def set_ttl(record: Record, ttl: float | None) -> None:

@@ -12,7 +12,7 @@ from dataops_core.context_summary import summarize
 from dataops_core.contracts.records import ABSENT, ANY, Delete, Put, Record, Stored, Write
 from dataops_core.errors import Conflict, InvalidValue, NotFound
 from dataops_core.history import Draft, Message, count_tokens
-from dataops_core.session import STATUSES, Session, new_record, require_active, set_ttl
+from dataops_core.session import STATUSES, Session, announce, new_record, require_active, set_ttl
 from dataops_core.storage import schema
 from dataops_core.storage.opening import Stores, open_stores
 from dataops_core.storage.ownership import Listing, attempts, delete_blobs, delete_partition, owned_id, pointers
@@ -61,6 +61,7 @@ class SessionManager:
         record["metadata"], record["preferences"] = dict(metadata or {}), dict(preferences or {})
         set_ttl(record, ttl)
         records.commit([Put(schema.SESSIONS, record, ABSENT)])
+        announce("session.changed", record["session_id"], change="created")
         return Session.from_record(record, now)
 
     def get_session(self, session_id: str) -> Session:
@@ -127,6 +128,7 @@ class SessionManager:
             return []
 
         record = self.change(session_id, change)
+        announce("session.changed", session_id, change="updated")
         return Session.from_record(record, self.stores.records.now())
 
     def add_message(
@@ -174,7 +176,9 @@ class SessionManager:
         with self._turn(session_id):
             if message_id is None or not already():
                 self.change(session_id, change, settled=already)
-        return appended[0]
+        message = appended[0]
+        announce("message.added", session_id, number=message.number, role=message.role)
+        return message
 
     def get_messages(self, session_id: str, *, limit: int = 50, before: int | None = None) -> list[Message]:
         """Returns the newest messages, oldest first.
@@ -210,7 +214,7 @@ class SessionManager:
         A deletion that a crash cuts short is completed by calling it again.
         """
         records = self.stores.records
-        self.change(session_id, lambda record: _mark_deleting(record))
+        self.change(session_id, _mark_deleting)
         for table, key in ((schema.ARTIFACTS, "artifact"), (schema.RUNS, "run")):
             for owned in self.owned(session_id, key):
                 if table is schema.RUNS:
@@ -221,6 +225,7 @@ class SessionManager:
         for prefix in (f"artifacts/{session_id}/", f"contexts/{session_id}/", f"messages/{session_id}/"):
             delete_blobs(self.stores, prefix)
         delete_blobs(self.stores, f"values/{session_id}.")
+        announce("session.changed", session_id, change="deleted")
 
     def owned(self, session_id: str, kind: str) -> Iterator[str]:
         """Yields the ids of the artifacts (`artifact`) or runs (`run`) that a session owns, oldest first."""

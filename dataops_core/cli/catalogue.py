@@ -29,7 +29,8 @@ def list_(call: Invocation, category: str | None, search: str | None) -> None:
     found = [
         manifest
         for manifest in everything.values()
-        if (category is None or manifest.category.lower() == category.lower()) and _holds(manifest, search or "")
+        if (category is None or manifest.category.lower() == category.lower())
+        and (search is None or _holds(manifest, search))
     ]
     broken = broken_workflows(plugins.failures) if category is None and search is None else []
     owners = {entry.name: entry.distribution for entry in plugins.entries("dataops.workflows")}
@@ -49,8 +50,8 @@ def list_(call: Invocation, category: str | None, search: str | None) -> None:
         ],
         "broken": [failure.as_dict() for failure in broken],
     }
-    rows = [(m.name, m.pattern, m.version, m.description) for m in found]
-    rows += [(f.name or f.distribution, None, None, _cause(f)) for f in broken]
+    rows: list[tuple[str, str, str, str]] = [(m.name, m.pattern, m.version, m.description) for m in found]
+    rows += [(f.name or f.distribution, "", "", _cause(f)) for f in broken]
     header = ("NAME", "PATTERN", "VERSION", "DESCRIPTION")
     call.answer(payload, table(header, sorted(rows), width=width()) if rows else ())
     call.note(f"{count(len(found), 'workflow')}{f', {len(broken)} broken' if broken else ''}")
@@ -160,7 +161,9 @@ def _row(parameter: Parameter) -> tuple[Any, ...]:
     kind = f"list of {parameter.items}" if parameter.items else parameter.type
     if parameter.choices:
         kind += f" ({', '.join(map(str, parameter.choices))})"
-    bounds = [f"{name} {value:g}" for name, value in (("min", parameter.min), ("max", parameter.max)) if value is not None]
+    bounds = [
+        f"{name} {value:g}" for name, value in (("min", parameter.min), ("max", parameter.max)) if value is not None
+    ]
     described = "; ".join([parameter.description, *bounds, *([parameter.pattern] if parameter.pattern else [])])
     return (
         parameter.name, kind, "yes" if parameter.required else "no",

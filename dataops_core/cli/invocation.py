@@ -5,12 +5,9 @@ Standard output carries data only; notes, progress and errors go to standard err
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import sys
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -55,6 +52,8 @@ class Invocation:
     def settings(self) -> Settings:
         """The settings, loaded when they are first asked for, and those of the process from then on."""
         if self._settings is None:
+            from pathlib import Path
+
             from dataops_core import settings
 
             level = "DEBUG" if self.debug else "INFO" if self.verbose else "ERROR" if self.quiet else None
@@ -86,6 +85,8 @@ class Invocation:
             lines: what people read; each is made safe.
         """
         if self.json:
+            import json
+
             # ASCII only: no character of a stranger's text can mean anything to a terminal.
             indent = 2 if is_terminal(sys.stdout) else None
             told = {"schema_version": SCHEMA_VERSION, **payload}
@@ -142,6 +143,8 @@ def has_colour(stream: Any) -> bool:
 
 def width() -> int | None:
     """Returns the width of the terminal on standard output, or None in a pipe, where nothing is cut."""
+    import shutil
+
     return shutil.get_terminal_size().columns if is_terminal(sys.stdout) else None
 
 

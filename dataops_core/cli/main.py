@@ -34,17 +34,26 @@ class _Through(Exception):
 class Root(LazyGroup):
     """The whole command line. Whatever goes wrong leaves as one line and an exit status."""
 
-    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> NoReturn:
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> NoReturn:
         """Runs a command and exits.
 
         Args:
             args: the arguments; those of the process by default.
             prog_name: how the program is called in its help.
+            complete_var: the variable by which a shell asks for completions.
+            standalone_mode: click's; this always exits by itself.
         """
         given = list(sys.argv[1:] if args is None else args)
         call = Invocation()
         try:
-            done = super().main(given, prog_name or "dataops", obj=call, **{**extra, "standalone_mode": False})
+            done = super().main(given, prog_name or "dataops", complete_var, standalone_mode=False, obj=call, **extra)
             call.status = done or call.status  # what --help exits with
         except BaseException as error:
             call.json = call.json or "--json" in given[: given.index("--") if "--" in given else None]

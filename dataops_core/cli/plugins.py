@@ -63,8 +63,9 @@ def validate(call: Invocation, name: str | None) -> None:
         {"group": e.group, "name": e.name, "distribution": e.distribution, "error": f.as_dict() if f else None}
         for e, f in zip(entries, failures, strict=False)
     ]
-    for error in filter(None, failures[len(entries) :]):
-        rows.append({**{key: error.details[key] for key in ("group", "name", "distribution")}, "error": error.as_dict()})
+    told = ("group", "name", "distribution")
+    refused = filter(None, failures[len(entries) :])
+    rows += [{**{key: error.details[key] for key in told}, "error": error.as_dict()} for error in refused]
     broken = [row for row in rows if row["error"]]
     lines = [f"{'FAIL' if row['error'] else 'ok  '}  {row['group'] or '-'}:{row['name']}{_why(row)}" for row in rows]
     call.answer({"valid": not broken, "plugins": rows}, lines)

@@ -20,13 +20,17 @@ _SPACES: Final = re.compile(r"[\s\u2028\u2029]+")
 
 def safe(text: Any) -> str:
     """Returns a text without escape sequences and control characters; line breaks and tabs stay."""
-    lines = _ESCAPES.sub("", str(text)).replace("\r\n", "\n").replace("\r", "\n")
+    told = str(text)
+    if told.isprintable():
+        return told
+    lines = _ESCAPES.sub("", told).replace("\r\n", "\n").replace("\r", "\n")
     return _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", lines)
 
 
 def line(text: Any) -> str:
     """Returns a text as one safe line."""
-    return _SPACES.sub(" ", safe(text)).strip()
+    told = str(text)
+    return told.strip() if told.isprintable() else _SPACES.sub(" ", safe(told)).strip()
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]], *, width: int | None = None) -> Iterator[str]:

@@ -79,12 +79,12 @@ def dataops_executor(name: str, settings: Mapping[str, Any]) -> Any:
 
 
 @hookspec
-def dataops_decorators() -> Mapping[str, type[NodeMiddleware]]:
+def dataops_decorators() -> Mapping[str, type[NodeMiddleware]]:  # type: ignore[empty-body]
     """Offer middlewares by name, usable as `dataops_core.decorators.<name>`. A duplicate name is an error."""
 
 
 @hookspec
-def dataops_node_middleware(manifest: Manifest) -> Sequence[NodeMiddleware]:
+def dataops_node_middleware(manifest: Manifest) -> Sequence[NodeMiddleware]:  # type: ignore[empty-body]
     """Return middlewares for every node of a workflow.
 
     Args:

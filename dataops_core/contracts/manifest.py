@@ -92,13 +92,16 @@ class Manifest:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Manifest:
-        """Rebuilds a manifest from `as_dict()` without checking it again."""
+        """Rebuilds a manifest from `as_dict()` without checking it again; what has its default may be left out."""
         values = dict(data)
-        values["parameters"] = tuple(
-            Parameter(**{**p, "choices": tuple(p["choices"])}) for p in values.get("parameters", ())
-        )
         for name in ("tags", "capabilities", "example_queries", "dependencies"):
-            values[name] = tuple(values.get(name, ()))
+            if name in values:
+                values[name] = tuple(values[name])
+        if "parameters" in values:
+            values["parameters"] = tuple(
+                Parameter(**{**p, "choices": tuple(p["choices"])} if "choices" in p else p)
+                for p in values["parameters"]
+            )
         return cls(**values)
 
 
@@ -200,7 +203,9 @@ def _parameter(data: Any, source: str) -> Parameter:
             re.compile(pattern)
         except (re.error, TypeError) as error:
             raise InvalidValue(f"{source}: pattern {pattern!r} is not a regular expression: {error}") from None
-    values = {f.name: given.get(f.name, None if f.default is MISSING else f.default) for f in fields(Parameter)}
+    values: dict[str, Any] = {
+        f.name: given.get(f.name, None if f.default is MISSING else f.default) for f in fields(Parameter)
+    }
     values.update(
         name=name,
         choices=choices,

@@ -1,8 +1,8 @@
 """Middleware: code around a node, written once for sync and async nodes.
 
-A middleware asks by `yield`, and a driver does: `result = yield` runs the node, `yield call.io(fn, ...)` does blocking work
-off the event loop, `yield call.sleep(seconds)` waits. Returning without running the node skips it; yielding again runs it
-again; returning nothing passes the node's result through.
+A middleware asks by `yield`, and a driver does: `result = yield` runs the node, `yield call.io(fn, ...)` does blocking
+work off the event loop, `yield call.sleep(seconds)` waits. Returning without running the node skips it; yielding again
+runs it again; returning nothing passes the node's result through.
 """
 
 from __future__ import annotations
@@ -102,7 +102,8 @@ class NodeCall:
 current_call: ContextVar[NodeCall | None] = ContextVar("dataops_current_call", default=None)
 
 Request = IO | Sleep | None
-Around = Generator[Request, Any, Any]
+#: What `around` returns. Any, not Request: a bare `yield` asks for the node.
+Around = Generator[Any, Any, Any]
 
 
 class NodeMiddleware:
@@ -132,7 +133,8 @@ def drive(around: Around, node: Callable[[], Any]) -> Any:
                 if request is None:
                     answer = result = node()
                 elif isinstance(request, Sleep):
-                    answer = time.sleep(request.seconds)
+                    answer = None
+                    time.sleep(request.seconds)
                 else:
                     answer = request.fn(*request.args, **request.kwargs)
             except BaseException as error:
@@ -158,7 +160,8 @@ async def adrive(around: Around, node: Callable[[], Awaitable[Any]]) -> Any:
                 if request is None:
                     answer = result = await node()
                 elif isinstance(request, Sleep):
-                    answer = await asyncio.sleep(request.seconds)
+                    answer = None
+                    await asyncio.sleep(request.seconds)
                 else:
                     answer = await asyncio.to_thread(partial(request.fn, *request.args, **request.kwargs))
             except BaseException as error:

@@ -2,7 +2,7 @@
 
 A *scope* is the text before the first dot of a record's partition. Everything that must change together lies in one
 scope and changes in one commit. A backend implements `RecordStore` and proves it with
-`dataops_core.testing.record_store_suite`.
+`dataops_core.testing.RecordStoreSuite`.
 """
 
 from __future__ import annotations

@@ -7,8 +7,10 @@ import logging
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from contextvars import Token, copy_context
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
+
+from langchain_core.runnables.config import var_child_runnable_config
 
 from dataops_core.errors import DataOpsError, FenceLost, RunTimeout
 from dataops_core.execution.graphs import async_only, graph_of, saver_of
@@ -117,11 +119,14 @@ def _running(scope: RunScope) -> Iterator[tuple[Any, Any, dict[str, Any]]]:
     graph = graph_of(scope.manifest, scope.stores)
     resumes = scope.attempt > 1 and saver.has_checkpoint(scope.run_id)
     given = None if resumes else _input(graph, scope)
-    token: Token[RunScope | None] = current_run.set(scope)
+    token = current_run.set(scope)
+    # A run is a thread of its own: started inside a node (the orchestrator's), it would become that node's subgraph.
+    outer = var_child_runnable_config.set(None)
     saver.attach(scope)
     try:
         yield graph, given, {"configurable": {"thread_id": scope.run_id}}
     finally:
+        var_child_runnable_config.reset(outer)
         current_run.reset(token)
 
 

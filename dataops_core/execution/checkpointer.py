@@ -1,8 +1,8 @@
 """The LangGraph saver over the two storage primitives; it serves every backend.
 
-Threads that are not runs are written through. A run that is attached is written lean: one commit a step under the run's
-fence, carrying the step's checkpoint, artifacts and events; the input's checkpoint rides with the first step, and a step's
-pending writes are dropped when the checkpoint that supersedes them commits.
+Threads that are not runs are written through. A run that is attached is written lean: one commit a step under the
+run's fence, carrying the step's checkpoint, artifacts and events; the input's checkpoint rides with the first step, and
+a step's pending writes are dropped when the checkpoint that supersedes them commits.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The child process of `isolation: process`: `python -m dataops_core.execution.child FD`.
 
-The job comes as one line on standard input, which then stays open: when it ends, the parent is gone and so is the child.
+The job comes as one line on standard input, which then stays open: when it ends, the parent is gone, and so is the
+child.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import json
 import os
 import sys
 import threading
-from typing import BinaryIO
+from io import RawIOBase
 
 from dataops_core.contracts.events import Event
 
@@ -17,7 +18,8 @@ from dataops_core.contracts.events import Event
 def main() -> int:
     """Executes the run that the parent names and returns the exit status: 0 when the run is finished in the store."""
     pipe = os.fdopen(int(sys.argv[1]), "wb", buffering=0)
-    given = sys.stdin.buffer
+    # Unbuffered: a thread that waits in a buffered read would block the interpreter's end.
+    given = open(0, "rb", buffering=0, closefd=False)  # noqa: SIM115
     job = json.loads(given.readline())
     threading.Thread(target=_die_with_parent, args=(given,), daemon=True).start()
     sys.path[:] = job["path"]
@@ -47,8 +49,9 @@ def main() -> int:
     return 0
 
 
-def _die_with_parent(given: BinaryIO) -> None:
-    given.read()
+def _die_with_parent(given: RawIOBase) -> None:
+    while given.read(4096):
+        continue
     os._exit(70)
 
 

@@ -21,6 +21,7 @@ from dataops_core.execution.runs import FINAL, Accepted, Ending, Runs
 from dataops_core.execution.scope import Listener, RunScope
 from dataops_core.history import Draft
 from dataops_core.plugin.manager import plugins
+from dataops_core.session import announce
 from dataops_core.storage.opening import Stores, open_stores
 from dataops_core.workflow_registry import WORKFLOW_REGISTRY
 
@@ -171,7 +172,7 @@ class Runner:
         message_id: str | None,
     ) -> Accepted:
         text = query if query is not None else command(manifest.name, values)
-        return self.runs.accept(
+        accepted = self.runs.accept(
             manifest,
             values,
             Draft("user", text, message_id=message_id),
@@ -179,6 +180,9 @@ class Runner:
             user_id=user_id,
             refuse=settings.current().turn_policy == "refuse",
         )
+        run = accepted.run
+        announce("message.added", run["session_id"], number=run["query_message"], role="user")
+        return accepted
 
     def _drive(self, accepted: Accepted) -> RunResult:
         """Executes an accepted run, waiting for its turn; a dead holder's run is finished first."""
@@ -240,6 +244,8 @@ class Runner:
         saver = saver_of(self.stores)
         keeps = ending.status != "success" or settings.current().success_retention_seconds > 0
         run = self.runs.finish(scope, ending, saver.take(scope.run_id), keeps_state=keeps)
+        if number := run.get("answer_message"):
+            announce("message.added", scope.session_id, number=number, role="assistant")
         scope.emit("run.interrupted" if ending.status == "interrupted" else "run.finished", {"status": run["status"]})
         if not keeps and scope.leaves_state:
             saver.drop(scope.run_id)

@@ -1,7 +1,7 @@
-"""The life of a run in the store: accepted, started, taken over, finished. One commit each, all in the session's scope.
+"""The life of a run in the store: accepted, started, taken over, finished; one commit each, in the session's scope.
 
-The run's record is the acknowledgement. The fence is a record of its own whose token every later commit depends upon; the
-lease is another, so that renewing it disturbs nobody.
+The run's record is the acknowledgement. The fence is a record of its own whose token every later commit depends upon;
+the lease is another, so that renewing it disturbs nobody.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from dataops_core import history
 from dataops_core.contracts.manifest import Manifest
 from dataops_core.contracts.records import ABSENT, ANY, Check, Delete, Put, Record, When, Write
 from dataops_core.errors import Conflict, FenceLost, InvalidValue, NotFound
+from dataops_core.execution.run_records import FINAL, STATUSES, get_run, list_runs, no_run
 from dataops_core.execution.scope import FENCE, LEASE, RunScope
 from dataops_core.history import Draft
 from dataops_core.session import new_record, require_active
-from dataops_core.session_manager import Listing
 from dataops_core.storage import schema
 from dataops_core.storage.opening import Stores
-from dataops_core.storage.ownership import attempts, pointer
+from dataops_core.storage.ownership import Listing, attempts, pointer
 
-FINAL: Final = ("success", "error", "timeout", "cancelled")
+__all__ = ["FINAL", "STATUSES", "Accepted", "Ending", "Runs", "pass_turn"]
+
 NEW: Final[When] = ABSENT
 #: Timings kept in a run's record; the newest of a run of many nodes.
 _TIMINGS: Final = 200
-STATUSES: Final = ("pending", "running", "interrupted", *FINAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,7 @@ class Runs:
         for _ in attempts():
             stored = records.get(schema.RUNS, run_id)
             if stored is None:
-                raise not_found(run_id)
+                raise no_run(run_id)
             run = stored.record
             session, _token = self._session(run["session_id"])
             if run["status"] not in ("pending", "running") or session.get("turn") != run_id:
@@ -208,7 +208,7 @@ class Runs:
             if scope.artifact_ids:
                 run["artifacts"] = list(scope.artifact_ids)
             # A run that started when it was accepted has no other start.
-            started = run.get("started_at", run["created_at"])
+            started = run.get("started_at") or run["created_at"]
             run["duration_ms"] = round((now - schema.seconds(started)) * 1000, 1)
             run.pop("owner", None)
             for name, value in (("error", ending.error), ("question", ending.question), ("success", ending.success)):
@@ -264,45 +264,11 @@ class Runs:
 
     def get(self, run_id: str) -> Record:
         """Returns a run's record; raises NotFound."""
-        try:
-            stored = self.stores.records.get(schema.RUNS, run_id)
-        except InvalidValue:
-            stored = None
-        if stored is None:
-            raise not_found(run_id)
-        return stored.record
+        return get_run(self.stores.records, run_id)
 
-    def list(
-        self,
-        *,
-        session_id: str | None = None,
-        open: bool = False,
-        status: str | None = None,
-        limit: int = 50,
-        cursor: str | None = None,
-    ) -> Listing[Record]:
-        """Lists runs: a session's newest first, the open ones oldest first, or all in no promised order."""
-        if status is not None and status not in STATUSES:
-            raise InvalidValue(f"a run's status is one of {', '.join(STATUSES)}, not {status!r:.40}")
-        records, found = self.stores.records, list[Record]()
-        while True:
-            room = limit - len(found)
-            if session_id is not None:
-                page = records.query(
-                    schema.RUNS, "session_id-created_at", session_id, newest_first=True, limit=room, cursor=cursor
-                )
-            elif open:
-                page = records.query(schema.RUNS, "open-created_at", "run", limit=room, cursor=cursor)
-            else:
-                page = records.scan(schema.RUNS, limit=room, cursor=cursor)
-            found += [
-                item.record
-                for item in page.items
-                if (status is None or item.record["status"] == status) and (not open or item.record.get("open"))
-            ]
-            cursor = page.cursor
-            if cursor is None or len(found) >= limit:
-                return Listing(found, cursor)
+    def list(self, **filters: Any) -> Listing[Record]:
+        """Lists runs; `filters` are those of `run_records.list_runs`."""
+        return list_runs(self.stores.records, **filters)
 
     def holder(self, session_id: str) -> str | None:
         """Returns the run that has a session's turn, or None."""
@@ -354,11 +320,6 @@ def pass_turn(session: Record, run_id: str) -> None:
             session["turn"] = queue.pop(0)
     if queue:
         session["queue"] = queue
-
-
-def not_found(run_id: str) -> NotFound:
-    """Returns the error for a run that does not exist."""
-    return NotFound(f"no run {run_id!r:.80}", hint="dataops runs list shows the runs there are")
 
 
 def _answering(query: Draft, run_id: str, workflow: str | None) -> Draft:

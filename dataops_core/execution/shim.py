@@ -1,7 +1,7 @@
 """The node shim: it stands around every node of a workflow's graph and carries the middlewares of hooks.
 
-It is put on the builder once, before the graph is compiled, and keeps what LangGraph looks at: subgraph discovery (`deps`),
-native async (`afunc`), cache identity (`__qualname__`), and no extra traced run.
+It is put on the builder once, before the graph is compiled, and keeps what LangGraph looks at: subgraph discovery
+(`deps`), native async (`afunc`), cache identity (`__qualname__`), and no extra traced run.
 """
 
 from __future__ import annotations
@@ -157,8 +157,8 @@ class NodeShim(RunnableLambda[Any, Any]):
 def _isolated(middleware: NodeMiddleware, call: NodeCall) -> Around:
     """Drives a plugin's middleware so that its own defects harm only itself.
 
-    Errors of DataOps that it raises on purpose, and the node's own errors, pass. Any other error of its own is said once, and
-    the node goes on without it.
+    Errors of DataOps that it raises on purpose, and the node's own errors, pass. Any other error of its own is said
+    once, and the node goes on without it.
     """
     state = call.state
     around, result, node_error = None, None, None

@@ -83,7 +83,7 @@ def _update_of(result: Any) -> dict[str, Any] | None:
 
 def _with_update(result: Any, update: dict[str, Any]) -> Any:
     if type(result).__name__ == "Command" and is_dataclass(result) and not isinstance(result, type):
-        return replace(result, update=update)  # type: ignore[call-arg]
+        return replace(result, update=update)
     return update
 
 

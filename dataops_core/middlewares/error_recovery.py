@@ -60,12 +60,12 @@ class ErrorRecovery(NodeMiddleware):
 
     def _pause(self, attempt: int, error: Exception) -> float:
         told = _retry_after(error)
-        pause = self.backoff * 2**attempt * random.uniform(0.5, 1.0)  # noqa: S311
+        pause: float = self.backoff * 2**attempt * random.uniform(0.5, 1.0)  # noqa: S311
         return min(max(pause, told), self.max_backoff)
 
 
 def worth_retrying(error: Exception) -> bool:
-    """Says whether an error may pass by itself: lost connections, time-outs, and passing statuses of model providers."""
+    """Says whether an error may pass by itself: lost connections, time-outs, passing statuses of model providers."""
     status = getattr(error, "status_code", None)
     if isinstance(status, int):
         return status in _PASSING_STATUS

@@ -5,11 +5,12 @@ Each distribution is guarded by itself: one malformed line makes `entry_points()
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import importlib_metadata
 
@@ -28,21 +29,22 @@ EXECUTORS: Final = "dataops.executors"
 MIDDLEWARE: Final = "dataops.middleware"
 COMMANDS: Final = "dataops.commands"
 
+_WORD: Final = r"[a-z][a-z0-9_.-]{0,63}"
+_SCHEME: Final = r"[a-z][a-z0-9+.-]{0,63}"
 #: The groups, and what a name in each looks like.
 GROUPS: Final = {
-    WORKFLOWS: re.compile(r"[a-z][a-z0-9_]{0,63}"),
-    RECORDS: re.compile(r"[a-z][a-z0-9+.-]{0,63}"),
-    BLOBS: re.compile(r"[a-z][a-z0-9+.-]{0,63}"),
-    MODELS: re.compile(r"[a-z][a-z0-9_.-]{0,63}"),
-    EXECUTORS: re.compile(r"[a-z][a-z0-9_.-]{0,63}"),
-    MIDDLEWARE: re.compile(r"[a-z][a-z0-9_.-]{0,63}"),
-    COMMANDS: re.compile(r"[a-z][a-z0-9_-]{0,63}"),
+    WORKFLOWS: r"[a-z][a-z0-9_]{0,63}",
+    RECORDS: _SCHEME,
+    BLOBS: _SCHEME,
+    MODELS: _WORD,
+    EXECUTORS: _WORD,
+    MIDDLEWARE: _WORD,
+    COMMANDS: _WORD,
 }
-_VALUE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*(\s*:\s*[^\W\d]\w*(\.[^\W\d]\w*)*)?\s*(\[.*\])?")
+_VALUE: Final = r"[^\W\d]\w*(\.[^\W\d]\w*)*(\s*:\s*[^\W\d]\w*(\.[^\W\d]\w*)*)?\s*(\[.*\])?"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One announced plugin, not imported.
 
     Args:
@@ -57,7 +59,7 @@ class Entry:
     name: str
     value: str
     distribution: str
-    folder: str = field(default="", compare=False)
+    folder: str = ""
 
     @property
     def key(self) -> str:
@@ -81,7 +83,9 @@ class Entry:
 @cache
 def scan() -> tuple[tuple[Entry, ...], tuple[PluginFailure, ...]]:
     """Returns the plugins that are announced on `sys.path`, and the distributions that cannot be read."""
-    return read_distributions(importlib_metadata.distributions())
+    # Python lists a `python311.zip` that is seldom there, and looking into it would import all of zipfile.
+    path = [folder for folder in sys.path if os.path.exists(folder or ".")]
+    return read_distributions(importlib_metadata.distributions(path=path))
 
 
 def read_distributions(distributions: Iterable[Any]) -> tuple[tuple[Entry, ...], tuple[PluginFailure, ...]]:
@@ -95,7 +99,8 @@ def read_distributions(distributions: Iterable[Any]) -> tuple[tuple[Entry, ...],
         try:
             distribution = next(rest)
             # `name` would parse the METADATA of every distribution; the folder's name says the same.
-            name = canonical(getattr(distribution, "_normalized_name", None) or distribution.name)
+            known = getattr(distribution, "_normalized_name", None)
+            name = known.replace("_", "-") if known else canonical(distribution.name)
             if name in seen or name.startswith("~"):  # pip renames what it is about to remove
                 continue
             seen.add(name)
@@ -166,10 +171,10 @@ class Index:
             self.failures.append(PluginFailure(name, group, owner, "conflict", f"announced by {both}", hint))
 
     def _well_formed(self, entry: Entry) -> bool:
-        if not GROUPS[entry.group].fullmatch(entry.name):
-            self._refuse(entry, "discovery", f"the name does not match {GROUPS[entry.group].pattern}")
+        if not re.fullmatch(GROUPS[entry.group], entry.name):
+            self._refuse(entry, "discovery", f"the name does not match {GROUPS[entry.group]}")
             return False
-        if not _VALUE.fullmatch(entry.value):
+        if not re.fullmatch(_VALUE, entry.value):
             self._refuse(entry, "discovery", f"{printable(entry.value)!r} is not a module")
             return False
         return True

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from dataops_core.errors import DataOpsError, PluginFailed
 
 _PRINTABLE_LENGTH: Final = 300
 
 
-@dataclass(frozen=True, slots=True)
-class PluginFailure:
+class PluginFailure(NamedTuple):
     """One plugin that does not work.
 
     Args:

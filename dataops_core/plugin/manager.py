@@ -9,14 +9,11 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from types import MappingProxyType
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from dataops_core import settings as settings_
-from dataops_core.contracts.blobs import BlobStore
-from dataops_core.contracts.events import Event
 from dataops_core.contracts.manifest import Manifest
 from dataops_core.contracts.middleware import NodeMiddleware, ordered
-from dataops_core.contracts.records import RecordStore, Table
 from dataops_core.errors import ConfigError, DataOpsError, PluginFailed, nearest
 from dataops_core.plugin import answers, discovery
 from dataops_core.plugin.discovery import BLOBS, COMMANDS, EXECUTORS, MIDDLEWARE, MODELS, RECORDS, WORKFLOWS, Entry
@@ -24,6 +21,11 @@ from dataops_core.plugin.failures import PluginFailure, one_line
 from dataops_core.plugin.guard import guarded
 from dataops_core.plugin.loader import HOOKS, Loader
 from dataops_core.settings import shown_url
+
+if TYPE_CHECKING:
+    from dataops_core.contracts.blobs import BlobStore
+    from dataops_core.contracts.events import Event
+    from dataops_core.contracts.records import RecordStore, Table
 
 #: Which package brings what is not installed.
 PACKAGES: Final[Mapping[str, Mapping[str, str]]] = {
@@ -62,11 +64,15 @@ class Plugins(Loader):
             ConfigError: nobody owns the URL's scheme; the hint says which package to install.
             PluginFailed: its owner fails, or gives what is no record store.
         """
+        from dataops_core.contracts.records import RecordStore
+
         store: RecordStore = self._open(RECORDS, _scheme(url), RecordStore, url=url, tables=tuple(tables))
         return store
 
     def blob_store(self, url: str) -> BlobStore:
         """Opens the blob store of a URL; raises as `record_store` does."""
+        from dataops_core.contracts.blobs import BlobStore
+
         store: BlobStore = self._open(BLOBS, _scheme(url), BlobStore, url=url)
         return store
 

@@ -20,8 +20,9 @@ class Index:
     """The texts of all workflows as vectors of length 1.
 
     Inverse document frequency counts workflows, not texts: a word that all examples of one workflow share is no less
-    telling for it. Words have `WORD_SHARE` of a vector's squared length and characters the rest. What the catalogue does
-    not know still lengthens the vector of a query, so a score says how much of the query fits, not only which fits best.
+    telling for it. Words have `WORD_SHARE` of a vector's squared length and characters the rest. What the catalogue
+    does not know still lengthens the vector of a query, so a score says how much of the query fits, not only which
+    workflow fits best.
 
     Args:
         catalogue: for each workflow its texts, each as words. The first text describes it and counts

@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from dataops_core.contracts.manifest import Manifest, Parameter
@@ -25,6 +26,9 @@ _NUMBERS = {
 }
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _FILLERS = frozenset("a an as at by equal equals first is last of only set the to".split())
+_CLAUSE = re.compile(r"[,;.!?%]")
+_WINDOW = 6  # words on either side of a value that may name its parameter
+_NOTES = 10
 _LOOKUPS = 200  # words at most that are looked up as files
 
 
@@ -60,10 +64,11 @@ class Extraction:
 def extract(query: str, manifest: Manifest, *, cwd: str | os.PathLike[str] | None) -> Extraction:
     """Finds the values that a query states for a workflow's parameters.
 
-    In order: `name=value`; a path for the one open `file_path` (an existing file, or what is written like a path, so that
-    the run can say that it does not exist); a URI for the one open `uri`; a quoted string that is a choice of one enum,
-    or beside the name of a string, or for the one open string; an ISO date for the one open date; a number beside all
-    words of its parameter's name ("100 sample rows", "sample 100 rows"). "The one open" is the only one of its type without a value, or, for paths and URIs, the only required one.
+    In order: `name=value`; a path for the one open `file_path` (an existing file, or what is written like a path, so
+    that the run can say that it does not exist); a URI for the one open `uri`; a quoted string that is a choice of one
+    enum, or stands beside the name of a string, or is for the one open string; an ISO date for the one open date; a
+    number beside all words of its parameter's name ("100 sample rows", "sample 100 rows"). "The one open" is the only
+    one of its type without a value, or, for paths and URIs, the only required one.
 
     Args:
         cwd: where relative paths are looked up; None looks nothing up on disk.
@@ -83,6 +88,7 @@ class _Search:
     def __init__(self, query: str, manifest: Manifest, cwd: str | os.PathLike[str] | None) -> None:
         self._query, self._manifest, self._cwd = query, manifest, cwd
         self._tokens = [token for token in tokens(query) if not _names_workflow(token, manifest.name)]
+        self._at = {token: position for position, token in enumerate(self._tokens)}
         self._open = {p.name: p for p in manifest.parameters}
         self.values: dict[str, Any] = {}
         self.sources: dict[str, Source] = {}
@@ -96,7 +102,7 @@ class _Search:
             name = token.key.lower()
             if name in self._open:
                 given.setdefault(name, []).append(token)
-            elif hint := nearest(name, self._open):
+            elif len(self.notes) < _NOTES and (hint := nearest(name, self._open)):
                 self.notes.append(f"{token.key}= is no parameter of {self._manifest.name}; {hint}")
         for name, found in given.items():
             if self._one(found, f"{name} is given several times"):
@@ -160,24 +166,24 @@ class _Search:
             if beside and self._one(beside, f"several could be {parameter.name}"):
                 value = beside[0].text
                 self._fill(parameter.name, value if rule == "quoted" else value.replace(",", ""), rule, beside[0])
-                found = [token for token in found if token not in beside]
+                found = [token for token in found if token is not beside[0]]
         return found
 
     def _beside(self, token: Token, cues: Sequence[str]) -> bool:
         """Says whether the words right before and after a token are together all words of a name."""
         near: list[str] = []
-        for step in (-1, 1):
-            at = self._tokens.index(token)
-            while 0 <= at + step < len(self._tokens):
-                left, right = sorted((at, at + step))
-                if re.search(r"[,;.!?%]", self._query[self._tokens[left].end : self._tokens[right].start]):
+        position = self._at[token]
+        before = self._tokens[max(0, position - _WINDOW) : position + 1][::-1]
+        after = self._tokens[position : position + _WINDOW + 1]
+        for side in (before, after):
+            for last, this in pairwise(side):
+                left, right = sorted((last, this), key=lambda token: token.start)
+                parts = this.text.lower().split("_")
+                if _CLAUSE.search(self._query, left.end, right.start):
                     break
-                at += step
-                text = self._tokens[at].text.lower()
-                parts = text.split("_")
                 if any(_alike(part, cue) for part in parts for cue in cues):
                     near += parts
-                elif text not in _FILLERS:
+                elif this.text.lower() not in _FILLERS:
                     break
         return all(any(_alike(word, cue) for word in near) for cue in cues)
 

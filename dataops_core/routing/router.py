@@ -21,7 +21,8 @@ _META_WORDS = 15  # a longer query is no meta question
 _META = re.compile(
     r"(?:(?:hi|hello|hey|ok|so|please|and) )*(?:"
     r"help(?: me)?(?: please)?|commands|capabilities|workflows|list"
-    r"|what(?: all| else)? (?:can|could|do) (?:you|i|we|dataops|this|it) (?:do|ask|run|offer)(?: you)?(?: for)?(?: (?:me|us|here))?"
+    r"|what(?: all| else)? (?:can|could|do) (?:you|i|we|dataops|this|it) (?:do|ask|run|offer)"
+    r"(?: you)?(?: for)?(?: (?:me|us|here))?"
     r"|what (?:are you able to do|is dataops|is this|are you|are your (?:capabilities|skills|workflows))"
     r"|who are you|how (?:does (?:this|it|dataops) work|do i use (?:this|it|you|dataops)|can you help(?: me| us)?)"
     r"|(?:list|show|show me|give me|tell me|what|which)(?: (?:all|of|the|your|available|installed|are|me|a|list))*"

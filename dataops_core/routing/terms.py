@@ -7,6 +7,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 
 from dataops_core.routing.tokens import READ, extension, is_path, is_uri, tokens
@@ -77,7 +78,7 @@ def word_features(text: Sequence[str]) -> Counter[str]:
     """Counts the stems of the words, and their pairs."""
     stems = [stem(word) for word in text]
     counts = Counter(stems)
-    counts.update(f"{a} {b}" for a, b in zip(stems, stems[1:], strict=False))
+    counts.update(f"{a} {b}" for a, b in pairwise(stems))
     return counts
 
 

@@ -24,9 +24,9 @@ _TOKEN = re.compile(
 _QUOTED = ("double", "single", "tick", "curly")
 _EXTENSION = re.compile(r"\.([a-z0-9]{1,8})(?:\.(?:gz|bz2|xz|zst|zip))?$")
 _KNOWN = frozenset(
-    "csv tsv psv txt dat json jsonl ndjson geojson parquet pq feather arrow avro orc xls xlsx ods xml html htm pdf md rst "
-    "sql ddl jil yaml yml toml ini cfg conf env log py ipynb sh r gz bz2 xz zst zip tar tgz db sqlite sqlite3 duckdb "
-    "png jpg jpeg svg proto xsd".split()
+    "csv tsv psv txt dat json jsonl ndjson geojson parquet pq feather arrow avro orc xls xlsx ods xml html htm pdf md "
+    "rst sql ddl jil yaml yml toml ini cfg conf env log py ipynb sh r gz bz2 xz zst zip tar tgz db sqlite sqlite3 "
+    "duckdb png jpg jpeg svg proto xsd".split()
 )
 _ABSOLUTE = re.compile(r"(?:/|~[\w.-]{0,64}/|\.{1,2}/|\\\\|[A-Za-z]:[\\/])\S")
 _NO_PATH = re.compile(r"[\x00-\x1f<>|\"*=;]")

@@ -64,10 +64,9 @@ def validate(
     known = {p.name for p in manifest.parameters}
     for name in values:
         if name not in known:
-            hint = nearest(str(name), known) or f"it has {', '.join(sorted(known)) or 'none'}"
-            raise InvalidValue(
-                f"{manifest.name} has no parameter {name!r:.80}", hint=hint, details={"parameter": str(name)}
-            )
+            hint = nearest(str(name)[:80], known) or f"it has {', '.join(sorted(known)) or 'none'}"
+            message = f"{manifest.name} has no parameter {_shown(name)}"
+            raise InvalidValue(message, hint=hint, details={"parameter": str(name)[:80]})
     paths = _Paths(cwd, allowed_paths)
     checked = {}
     for parameter in manifest.parameters:
@@ -85,11 +84,8 @@ def _checked(value: Any, parameter: Parameter, paths: _Paths) -> Any:
     except _Refused as refused:
         rule = f"must be {refused}"
         example = f"for example {parameter.name}={parameter.example}" if parameter.example is not None else ""
-        raise InvalidValue(
-            f"{parameter.name}: {_shown(value)} {rule}",
-            hint=example,
-            details={"parameter": parameter.name, "rule": rule},
-        ) from None
+        details = {"parameter": parameter.name, "rule": rule}
+        raise InvalidValue(f"{parameter.name}: {_shown(value)} {rule}", hint=example, details=details) from None
 
 
 def _coerced(value: Any, parameter: Parameter, paths: _Paths) -> Any:

@@ -110,7 +110,7 @@ class Settings:
 
 def shown_url(url: str) -> str:
     """Returns a URL without what may be secret in it: user, password, and query values that are named like secrets."""
-    masked = re.sub(r"://.*@", "://****@", url)
+    masked = re.sub(r"^[^/\s:@]+:[^/\s].*@", "****@", re.sub(r"://.*@", "://****@", url))
     return re.sub(r"(?i)([?&;][^=&;]*(?:pass|pwd|secret|token|key|auth|sig)[^=&;]*=)[^&;#]*", r"\1****", masked)
 
 

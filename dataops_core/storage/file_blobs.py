@@ -15,15 +15,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final
-from urllib.parse import quote
 
-from dataops_core.contracts.blobs import BlobInfo, BlobPage, check_blob_key
+from dataops_core.contracts.blobs import BlobInfo, BlobPage, BlobStore, check_blob_key
 from dataops_core.contracts.hookspecs import hookimpl
 from dataops_core.contracts.records import Finding
 from dataops_core.errors import Conflict, CorruptData, DataOpsError, InvalidValue, NotFound
 from dataops_core.storage.blob_file import BlobReader, describe, write
 from dataops_core.storage.blob_names import UNFINISHED, file_path, keys
-from dataops_core.storage.folders import make_private_folder, path_of_url, refused
+from dataops_core.storage.folders import make_private_folder, path_of_url, refused, url_of_path
 
 DATAOPS_API = 1
 _LEFT_OVER_SECONDS: Final = 86_400
@@ -33,14 +32,14 @@ _ABSENT: Final = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 
 @hookimpl
-def dataops_blob_store(url: str) -> FileBlobs:
+def dataops_blob_store(url: str) -> BlobStore:
     """Opens `file:///absolute/path`."""
-    return FileBlobs(path_of_url(url, "file", absolute_slashes=3))
+    return FileBlobs(path_of_url(url, "file", relative=False))
 
 
 def file_url(path: str | Path) -> str:
     """Returns the URL of a folder; a relative path is made absolute."""
-    return "file://" + quote(str(Path(path).absolute()))
+    return url_of_path(path, "file://")
 
 
 class FileBlobs:

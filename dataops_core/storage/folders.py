@@ -5,34 +5,39 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from dataops_core.errors import DataOpsError, InvalidValue, Unreachable
 
 _NO_SPACE = {"ENOSPC", "EDQUOT", "EFBIG"}
 
 
-def path_of_url(url: str, scheme: str, *, absolute_slashes: int) -> Path:
+def path_of_url(url: str, scheme: str, *, relative: bool) -> Path:
     """Returns the absolute path that a URL of an embedded backend names.
 
     Args:
-        url: `scheme:` followed by slashes and a percent-encoded path; `~` at its start is the home folder.
+        url: the scheme and a percent-encoded path; a path that begins with `~` lies below the home folder.
         scheme: what the URL must begin with.
-        absolute_slashes: with how many slashes an absolute path begins; one less is a path relative to the
-            working directory where the scheme has such a form.
+        relative: whether three slashes begin a path relative to the working directory, and four an absolute one;
+            otherwise three begin an absolute one.
 
     Raises:
         InvalidValue: the URL has another form, options, or no path.
     """
-    start = f"{scheme}:" + "/" * absolute_slashes
-    form = f"{start}absolute/path" + (f" or {start[:-1]}relative/path" if absolute_slashes == 4 else "")
     head = f"{scheme}:///"
+    form = f"{head}relative/path or {head}/absolute/path" if relative else f"{head}absolute/path"
     if not url.startswith(head) or "?" in url or "#" in url:
         raise InvalidValue(f"{url!r} is not a {scheme} URL", hint=f"write {form}; ? # % in a path as %3F %23 %25")
-    text = unquote(url[len(head) :] if absolute_slashes == 4 else "/" + url[len(head) :])
-    if "\0" in text or not text.strip("/") or text == ":memory:":
+    rest = url[len(head) :]
+    path = unquote(rest) if relative or rest.startswith("~") else "/" + unquote(rest)
+    if "\0" in path or not path.strip("/") or path == ":memory:":
         raise InvalidValue(f"{url!r} names no file", hint=f"write {form}")
-    return Path(os.path.abspath(os.path.expanduser(text[1:] if text.startswith("/~") else text)))
+    return Path(os.path.abspath(os.path.expanduser(path) if rest.startswith("~") else path))
+
+
+def url_of_path(path: str | Path, head: str) -> str:
+    """Returns the URL of a path, made absolute: `head` and the percent-encoded path."""
+    return head + quote(str(Path(path).absolute())).replace("~", "%7E")
 
 
 def make_private_folder(path: Path) -> bool:

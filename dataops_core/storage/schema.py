@@ -1,6 +1,6 @@
 """Our tables, keys and blob keys: the one place.
 
-Every id that belongs to a session begins with the session's id and a dot, so the text before the first dot is the scope.
+Every id that belongs to a session begins with the session's id and a dot: the text before the first dot is the scope.
 """
 
 from __future__ import annotations

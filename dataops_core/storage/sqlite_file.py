@@ -74,8 +74,9 @@ class SqliteFile:
         self._reader = self._writer = None
 
     def _open_reader(self) -> sqlite3.Connection:
-        with self.write_lock:
-            self.writer()
+        if self._writer is None:
+            with self.write_lock:
+                self.writer()
         connection = self._connect()
         connection.execute("PRAGMA query_only = ON")
         self._reader = connection

@@ -14,7 +14,6 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
 
 from dataops_core.contracts.hookspecs import hookimpl
 from dataops_core.contracts.records import (
@@ -26,6 +25,7 @@ from dataops_core.contracts.records import (
     Key,
     Page,
     Put,
+    RecordStore,
     Stored,
     Table,
     Write,
@@ -35,7 +35,7 @@ from dataops_core.contracts.records import (
     token_of,
 )
 from dataops_core.errors import Conflict, CorruptData, DataOpsError, InvalidValue
-from dataops_core.storage.folders import path_of_url
+from dataops_core.storage.folders import path_of_url, url_of_path
 from dataops_core.storage.sqlite_file import SqliteFile, explained
 from dataops_core.storage.sqlite_schema import Plan
 
@@ -47,14 +47,14 @@ _FAILURES: Final = (sqlite3.Error, UnicodeEncodeError)
 
 
 @hookimpl
-def dataops_record_store(url: str, tables: Sequence[Table]) -> SqliteRecords:
+def dataops_record_store(url: str, tables: Sequence[Table]) -> RecordStore:
     """Opens `sqlite:///relative/path` or `sqlite:////absolute/path`."""
-    return SqliteRecords(path_of_url(url, "sqlite", absolute_slashes=4), tables)
+    return SqliteRecords(path_of_url(url, "sqlite", relative=True), tables)
 
 
 def sqlite_url(path: str | Path) -> str:
     """Returns the URL of a database file; a relative path is made absolute."""
-    return "sqlite:///" + quote(str(Path(path).absolute()))
+    return url_of_path(path, "sqlite:///")
 
 
 class SqliteRecords:

@@ -27,12 +27,20 @@ _LAZY = {
     "failed_clauses": "clauses",
 }
 
+#: Modules with assertions; pytest explains them when it is told before they are imported.
+_EXPLAINED = ("record_case", "record_commits", "record_limits", "record_listings", "record_machine", "record_processes",
+              "record_suite", "blob_case", "blob_clauses", "blob_machine", "blob_suite")  # fmt: skip
+
 __all__ = ["BlobStoreSuite", "RecordStoreSuite", "failed_clauses"]
 
 
 def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name.endswith("Suite"):
+        import pytest
+
+        pytest.register_assert_rewrite(*(f"{__name__}.{module}" for module in _EXPLAINED))
     return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
 
 

@@ -1,0 +1,54 @@
+"""`dataops ask`."""
+
+from __future__ import annotations
+
+import click
+
+from dataops_core.cli.commands import Command
+from dataops_core.cli.executing import executing, tell
+from dataops_core.cli.ids import newest_session, session_of
+from dataops_core.cli.invocation import Invocation
+from dataops_core.errors import UsageError
+
+
+@click.command("ask", cls=Command)
+@click.argument("query")
+@click.option("-s", "--session", metavar="ID", help="Ask in this session.")
+@click.option("-c", "--continue", "goes_on", is_flag=True, help="Ask in your newest session.")
+@click.option("--trace", "traced", is_flag=True, help="Show each node with its time and artifacts.")
+@click.option("--message-id", metavar="ID", help="Your id of this query: asked again with it, it is answered once.")
+@click.pass_obj
+def ask(call: Invocation, query: str, session: str | None, goes_on: bool, traced: bool, message_id: str | None) -> None:
+    """Ask in plain words; the workflow that fits is run.
+
+    \b
+    dataops ask "profile orders.csv"
+    dataops ask -c "and which columns have nulls?"
+    """
+    if session is not None and goes_on:
+        raise UsageError("--session and --continue exclude each other", hint="give one of them")
+    asked = {"user_query": query, "user_id": call.settings.user}
+    if goes_on:
+        asked["session_id"] = newest_session(call)
+    elif session is not None:
+        asked["session_id"] = session_of(call, session)
+    if message_id is not None:
+        asked["message_id"] = message_id
+    with executing(call, traced=traced) as progress:
+        from dataops_core.orchestrator import listening, orchestrator_graph
+
+        with listening(progress):
+            state = orchestrator_graph.invoke(asked)
+    outcome = {
+        "query": query,
+        "workflow": state.get("workflow"),
+        "run_id": state.get("run_id"),
+        "session_id": state.get("session_id"),
+        "status": state["status"],
+        "answer": state["final_response"],
+        "artifacts": list(state.get("artifacts") or ()),
+        "question": state.get("question"),
+        "candidates": list(state.get("candidates") or ()),
+        "error": state.get("error"),
+    }
+    tell(call, outcome, progress.nodes, traced=traced)

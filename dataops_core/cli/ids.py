@@ -1,0 +1,92 @@
+"""Ids as people give them: whole, or the beginning or end of one that they used lately."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from dataops_core.cli.invocation import Invocation
+from dataops_core.errors import NotFound, UsageError, nearest
+
+if TYPE_CHECKING:
+    from dataops_core.artifact_store import ArtifactStore
+
+_SHORTEST: Final = 4
+_RECENT: Final = 200
+
+
+def session_of(call: Invocation, given: str, *, whole: bool = False) -> str:
+    """Returns a session's id; raises NotFound with the nearest of the user's recent ones.
+
+    Args:
+        call: the invocation.
+        given: the id, or the beginning or end of a recent one.
+        whole: whether only a whole id will do.
+    """
+    from dataops_core.session_manager import SessionManager
+
+    manager = SessionManager(call.stores)
+    try:
+        return manager.get_session(given).session_id
+    except NotFound as error:
+        recent = [s.session_id for s in manager.list_sessions(call.settings.user, limit=_RECENT)]
+        return _one(given, recent, error, whole)
+
+
+def newest_session(call: Invocation) -> str:
+    """Returns the user's newest session that takes messages; raises NotFound."""
+    from dataops_core.session_manager import SessionManager
+
+    user = call.settings.user
+    for session in SessionManager(call.stores).list_sessions(user, status="active", limit=1):
+        return session.session_id
+    raise NotFound(f"user {user!r} has no session to go on with", hint="ask without --continue starts one")
+
+
+def run_of(call: Invocation, given: str) -> str:
+    """Returns a run's id; raises NotFound with the nearest of those there are."""
+    from dataops_core.execution.runs import Runs
+
+    runs = Runs(call.stores)
+    try:
+        return str(runs.get(given)["run_id"])
+    except NotFound as error:
+        session = given.partition(".")[0] if "." in given else None
+        return _one(given, [r["run_id"] for r in runs.list(session_id=session, limit=_RECENT)], error)
+
+
+def artifact_of(call: Invocation, given: str) -> str:
+    """Returns an artifact's id; raises NotFound with the nearest of its session, or of the user's recent ones."""
+    from dataops_core.artifact_store import ArtifactStore
+    from dataops_core.session_manager import SessionManager
+
+    store = ArtifactStore(call.stores)
+    try:
+        return store.get_artifact(given).artifact_id
+    except NotFound as error:
+        session_id, dot, _ = given.partition(".")
+        if dot:
+            sessions = [session_id]
+        else:
+            sessions = [s.session_id for s in SessionManager(call.stores).list_sessions(call.settings.user, limit=20)]
+        return _one(given, islice(_artifacts(store, sessions), _RECENT), error)
+
+
+def _artifacts(store: ArtifactStore, sessions: Iterable[str]) -> Iterator[str]:
+    for session_id in sessions:
+        try:
+            yield from (artifact.artifact_id for artifact in store.list_artifacts(session_id))
+        except NotFound:
+            return
+
+
+def _one(given: str, known: Iterable[str], error: NotFound, whole: bool = False) -> str:
+    ids = list(known)
+    meant = [i for i in ids if i.startswith(given) or i.endswith(given)] if len(given) >= _SHORTEST else []
+    if len(meant) == 1 and not whole:
+        return meant[0]
+    if len(meant) > 1:
+        raise UsageError(f"{given!r:.80} begins or ends {len(meant)} ids", hint="give more of it")
+    near = nearest(given, ids) or (f"did you mean {meant[0]!r}?" if meant else "")
+    raise NotFound(error.message, hint=near or error.hint) from None

@@ -1,0 +1,127 @@
+"""`dataops run`: a workflow by its name, with values."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from dataops_core.cli.catalogue import manifest_of, run_line
+from dataops_core.cli.commands import Command
+from dataops_core.cli.executing import executing, outcome_of, tell
+from dataops_core.cli.ids import session_of
+from dataops_core.cli.invocation import Invocation
+from dataops_core.errors import InvalidValue
+
+if TYPE_CHECKING:
+    from dataops_core.contracts.manifest import Manifest
+
+INPUT_BYTES: Final = 4_000_000
+
+
+@click.command("run", cls=Command)
+@click.argument("workflow")
+@click.option("-p", "--parameter", "given", metavar="KEY=VALUE", multiple=True, help="A value; as often as needed.")
+@click.option(
+    "--input", "input_", metavar="FILE|JSON", help="Values as a JSON object, or the file that holds it (- reads stdin)."
+)
+@click.option("-s", "--session", metavar="ID", help="Run in this session.")
+@click.option("--trace", "traced", is_flag=True, help="Show each node with its time and artifacts.")
+@click.option(
+    "--timeout", metavar="SECONDS", type=float, help="How long it may take, in place of what its manifest says."
+)
+@click.pass_obj
+def run(
+    call: Invocation,
+    workflow: str,
+    given: Sequence[str],
+    input_: str | None,
+    session: str | None,
+    traced: bool,
+    timeout: float | None,
+) -> None:
+    """Run a workflow by its name.
+
+    \b
+    dataops run data_profiler -p file_path=orders.csv --trace
+    """
+    if timeout is not None and not 0 < timeout < float("inf"):
+        raise InvalidValue(f"--timeout: {timeout:g} must be a number of seconds above 0")
+    manifest = manifest_of(call, workflow)
+    values = _checked({**_read(input_), **dict(map(_pair, given))}, manifest, call)
+    session_id = None if session is None else session_of(call, session)
+    with executing(call, traced=traced) as progress:
+        from dataops_core.execution.runner import Runner
+
+        class Timed(Runner):
+            """Gives its runs the time that the caller allows."""
+
+            def scope(self, run: Any, fence: str, manifest: Manifest, **more: Any) -> Any:
+                allowed = manifest if timeout is None else replace(manifest, timeout=timeout)
+                return super().scope(run, fence, allowed, **more)
+
+        runner = Timed(call.stores, listener=progress)
+        result = runner.run(manifest.name, values, session_id=session_id, user_id=call.settings.user)
+    tell(call, outcome_of(result), progress.nodes, traced=traced)
+
+
+def _checked(values: dict[str, Any], manifest: Manifest, call: Invocation) -> dict[str, Any]:
+    from dataops_core.routing.parameters import missing, validate
+
+    checked = validate(values, manifest, cwd=Path.cwd(), allowed_paths=call.settings.allowed_paths)
+    if lacking := missing(checked, manifest):
+        asked = " ".join(p.prompt or f"What is {p.name} ({p.description or p.type})?" for p in lacking)
+        raise InvalidValue(
+            f"{manifest.name} needs {', '.join(p.name for p in lacking)}: {asked}",
+            hint=run_line(manifest),
+            details={"workflow": manifest.name, "missing": [p.name for p in lacking]},
+        )
+    return checked
+
+
+def _pair(given: str) -> tuple[str, str]:
+    key, equals, value = given.partition("=")
+    if not equals or not key.strip():
+        raise InvalidValue(f"-p {given!r:.80} is not KEY=VALUE", hint="for example -p file_path=orders.csv")
+    return key.strip().replace("-", "_"), value
+
+
+def _read(given: str | None) -> dict[str, Any]:
+    """Returns the values of `--input`: JSON, a file that holds it, or `-` for standard input."""
+    if given is None:
+        return {}
+    if given.lstrip().startswith("{"):
+        source, raw = "--input", given.encode()
+    else:
+        source = "standard input" if given == "-" else repr(given)
+        try:
+            if given == "-":
+                raw = sys.stdin.buffer.read(INPUT_BYTES + 1)
+            else:
+                with open(given, "rb") as file:
+                    raw = file.read(INPUT_BYTES + 1)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise InvalidValue(
+                f"--input: {source} cannot be read: {reason}", hint="a JSON file, or the JSON itself"
+            ) from None
+    if len(raw) > INPUT_BYTES:
+        raise InvalidValue(f"--input: {source} has more than {INPUT_BYTES} bytes", hint="large data go into a file")
+    try:
+        values = json.loads(raw.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise InvalidValue(f"--input: {source} is not UTF-8 text", hint="save it as UTF-8") from None
+    except (ValueError, RecursionError) as error:
+        raise InvalidValue(
+            f"--input: {source} is not JSON: {error}", hint='for example \'{"file_path": "a.csv"}\''
+        ) from None
+    if not isinstance(values, dict):
+        raise InvalidValue(
+            f"--input: {source} holds {type(values).__name__}, not an object", hint='{"name": value, ...}'
+        )
+    return {key.replace("-", "_"): value for key, value in values.items()}
