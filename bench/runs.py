@@ -23,8 +23,8 @@ def rows() -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as folder:
         site, home = Path(folder, "site"), Path(folder, "home")
         workflows.install(site, "three_exit", durability="exit", query="alpha beta chain")
-        workflows.install(site, "three_sync", query="gamma delta chain")
-        workflows.install(site, "ten_sync", nodes=10, query="epsilon zeta chain")
+        workflows.install(site, "three_sync", kind="def", query="gamma delta chain")
+        workflows.install(site, "ten_sync", nodes=10, kind="def", query="epsilon zeta chain")
         sys.path.insert(0, str(site))
         os.environ["DATAOPS_HOME"] = str(home)
         from dataops_core import settings
@@ -83,13 +83,10 @@ def _durable_steps(folder: str) -> Iterator[Row]:
     runner = Runner()
     module = importlib.import_module("three_sync.workflow")
 
-    def node(state: dict[str, Any]) -> dict[str, Any]:
-        return {"answer": state["word"]}
-
     for name, nodes in (("three_sync", 3), ("ten_sync", 10)):
         with SqliteSaver.from_conn_string(str(Path(folder, f"{name}.db"))) as saver:
             saver.conn.execute("pragma synchronous=full")
-            graph = _sync_chain(module, nodes).compile(checkpointer=saver)
+            graph = module.chain(nodes).compile(checkpointer=saver)
 
             def peer(graph: Any = graph) -> None:
                 config = {"configurable": {"thread_id": str(next(_numbers))}}
@@ -109,19 +106,8 @@ def _durable_steps(folder: str) -> Iterator[Row]:
         )
 
 
-def _sync_chain(module: Any, nodes: int) -> Any:
-    from langgraph.graph import END, START, StateGraph
-
-    graph = StateGraph(module.State)
-    for n in range(nodes):
-        graph.add_node(f"n{n}", lambda state: {"answer": state["word"]})
-        graph.add_edge(f"n{n - 1}" if n else START, f"n{n}")
-    graph.add_edge(f"n{nodes - 1}", END)
-    return graph
-
-
 def _execute_only(runner: Any, name: str) -> None:
-    result = asyncio.run(runner.arun(name, {"word": "x"}))
+    result = runner.run(name, {"word": "x"})
     assert result.status == "success", result
 
 

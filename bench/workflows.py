@@ -48,19 +48,19 @@ durability: {durability}
 
 
 def install(
-    site: Path, name: str, *, nodes: int = 3, durability: str = "sync", query: str = "", words: str = ""
+    site: Path, name: str, *, nodes: int = 3, kind: str = "async def", durability: str = "sync", query: str = ""
 ) -> None:
-    """Writes a workflow distribution of a chain of async nodes, as pip would install it."""
+    """Writes a workflow distribution of a chain of nodes (`async def` or `def`), as pip would install it."""
     package = site / name
     package.mkdir(parents=True)
     (package / "__init__.py").write_text(HOOK.format(name=name))
-    (package / "workflow.py").write_text(CODE.replace("NODES", str(nodes)))
+    (package / "workflow.py").write_text(CODE.replace("NODES", str(nodes)).replace("async def", kind))
     (package / "config.yaml").write_text(
         MANIFEST.format(
             name=name,
             durability=durability,
             query=query or f"run {name}",
-            description=words or f"The chain {name}.",
+            description=f"The chain {name}.",
         )
     )
     info = site / f"dataops_{name}-1.0.0.dist-info"

@@ -120,7 +120,7 @@ def _page(run: Record) -> Iterator[str]:
         "workflow": f"{run['workflow']} {run['version']}",
         "session": run["session_id"],
         "status": run["status"],
-        "attempt": f"{run['attempt']} of at most {run['max_attempts']}",
+        "attempt": run["attempt"],
         "created": moment(run["created_at"]),
         "started": moment(run.get("started_at")),
         "finished": moment(run.get("finished_at")),

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 log = logging.getLogger(__name__)
-_MODES = ["values", "custom"]
 
 
 class Outcome:
@@ -33,13 +32,9 @@ class Outcome:
         self.interrupts: list[Any] = []
 
     def hear(self, part: Mapping[str, Any]) -> None:
-        """Takes one part of the stream; custom parts become progress events."""
-        if part["type"] == "values":
-            self.state = part["data"]
-            self.interrupts += part.get("interrupts") or ()
-        elif part["type"] == "custom":
-            data = part["data"] if isinstance(part["data"], Mapping) else {"message": str(part["data"])[:500]}
-            self.scope.emit("node.progress", data)
+        """Takes one part of the stream."""
+        self.state = part["data"]
+        self.interrupts += part.get("interrupts") or ()
 
     def ending(self) -> Ending:
         """Returns how the graph ended, when it ended without an error."""
@@ -70,7 +65,7 @@ def execute(scope: RunScope) -> tuple[Ending, Any]:
     outcome = Outcome(scope)
     try:
         with _running(scope) as (graph, given, config):
-            for part in graph.stream(given, config, stream_mode=_MODES, durability=scope.durability, version="v2"):
+            for part in graph.stream(given, config, stream_mode=["values"], durability=scope.durability, version="v2"):
                 outcome.hear(part)
         return outcome.ending(), outcome.state
     except Exception as error:
@@ -82,7 +77,7 @@ async def aexecute(scope: RunScope) -> tuple[Ending, Any]:
     outcome = Outcome(scope)
     try:
         with _running(scope) as (graph, given, config):
-            stream = graph.astream(given, config, stream_mode=_MODES, durability=scope.durability, version="v2")
+            stream = graph.astream(given, config, stream_mode=["values"], durability=scope.durability, version="v2")
             async for part in stream:
                 outcome.hear(part)
         return outcome.ending(), outcome.state

@@ -101,6 +101,10 @@ class RunScope:
                 self._events.append(event)
         self.relay(event)
 
+    def progress(self, said: Any) -> None:
+        """Announces what a node says of its progress: `{"progress": 0.4, "message": "..."}`, or a text."""
+        self.emit("node.progress", said if isinstance(said, Mapping) else {"message": str(said)[:500]})
+
     def relay(self, event: Event) -> None:
         """Announces an event that is kept already, or need not be."""
         if self._listener is not None:

@@ -65,9 +65,12 @@ class Loader:
     Args:
         settings: which to allow, block and prefer.
         index: what is installed, for tests; by default the entry points of `sys.path`.
+        unreadable: with `index`, the distributions that cannot be read.
     """
 
-    def __init__(self, settings: Settings, index: Iterable[Entry] | None = None) -> None:
+    def __init__(
+        self, settings: Settings, index: Iterable[Entry] | None = None, unreadable: Iterable[PluginFailure] = ()
+    ) -> None:
         self.settings = settings
         self.pm = HookManager(PROJECT)
         self.pm.add_hookspecs(hookspecs)
@@ -82,7 +85,9 @@ class Loader:
         self._lock = threading.RLock()
         self._manifests: dict[str, Manifest] = {}
         self._cache = ManifestCache(settings.home / "cache" / "manifests.json")
-        found, unreadable = discovery.scan() if index is None else (tuple(index), ())
+        found = index
+        if found is None:
+            found, unreadable = discovery.scan()
         self._index = Index((e for e in found if self._allowed(e)), settings.plugins_prefer)
         for failure in (*unreadable, *self._index.failures):
             self._remember(failure)

@@ -44,10 +44,17 @@ Offers = dict[str, list[tuple[Entry, T]]]
 class Plugins(Loader):
     """The plugins of this process, and what they are asked."""
 
-    def __init__(self, settings: settings_.Settings, index: Iterable[Entry] | None = None) -> None:
-        super().__init__(settings, index)
+    def __init__(
+        self,
+        settings: settings_.Settings,
+        index: Iterable[Entry] | None = None,
+        unreadable: Iterable[PluginFailure] = (),
+    ) -> None:
+        super().__init__(settings, index, unreadable)
         #: What was skipped, for people; each thing is said once.
         self.warnings: list[str] = []
+        #: Names of the middlewares that come from plugins which `plugins.require` names; `node_middleware` fills it.
+        self.required_middlewares: set[str] = set()
         self._said: set[tuple[str, str]] = set()
         self._middleware_loaded = False
         self._listeners: list[tuple[str, Any]] = []
@@ -114,6 +121,8 @@ class Plugins(Loader):
         for entry, given in self._collected("dataops_node_middleware", answers.middlewares, manifest=manifest):
             for middleware in given:
                 offers.setdefault(middleware.name, []).append((entry, middleware))
+                if self._is_required(entry):
+                    self.required_middlewares.add(middleware.name)
         return ordered(list(self._undisputed("dataops_node_middleware", offers).values()))
 
     def decorators(self) -> dict[str, type[NodeMiddleware]]:
@@ -216,10 +225,13 @@ class Plugins(Loader):
         return {name: of[0][1] for name, of in offers.items() if len(of) == 1}
 
     def _skip(self, failure: PluginFailure, entries: list[Entry]) -> None:
-        if any(entry.named_by(item) for entry in entries for item in self.settings.plugins_require):
+        if any(map(self._is_required, entries)):
             raise failure.error()
         if self._say((failure.phase, failure.name), f"skipped: {failure.error().message}"):
             self._remember(failure)
+
+    def _is_required(self, entry: Entry) -> bool:
+        return any(map(entry.named_by, self.settings.plugins_require))
 
     def _say(self, once: tuple[str, str], text: str) -> bool:
         if once in self._said:

@@ -12,7 +12,6 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from dataops_core import __version__
 from dataops_core.contracts.manifest import API, Manifest, Parameter, parse_manifest
 from dataops_core.errors import ConfigError, InvalidValue
 from dataops_core.settings.files import read_yaml
@@ -21,8 +20,8 @@ if TYPE_CHECKING:
     from dataops_core.plugin.discovery import Entry
 
 FILE: Final = "config.yaml"
-#: A cache that was written for other fields, or by another version, is read as empty.
-_FORMAT: Final = [__version__, *(f.name for f in fields(Manifest)), *(f.name for f in fields(Parameter))]
+#: A cache that was written for other rules or fields is read as empty. Raise the number when `parse_manifest` changes.
+_FORMAT: Final = ["1", *(f.name for f in fields(Manifest)), *(f.name for f in fields(Parameter))]
 _DEFAULTS: Final = {kind: {f.name: f.default for f in fields(kind)} for kind in (Manifest, Parameter)}
 
 

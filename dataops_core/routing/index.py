@@ -80,7 +80,7 @@ class Index:
         compared = []
         for start, end, length in self._spans:
             own = cosines[start:end]
-            compared.append(((sum(own) + (DESCRIPTION_WEIGHT - 1) * own[0]) / length, own))
+            compared.append(((math.fsum(own) + (DESCRIPTION_WEIGHT - 1) * own[0]) / length, own))
         return compared
 
     def _vector(self, blocks: tuple[Mapping[str, int], Mapping[str, int]]) -> Vector:

@@ -9,12 +9,12 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 from dataops_core.contracts.manifest import Manifest, Parameter
 from dataops_core.errors import nearest
-from dataops_core.routing.terms import STOP, stem, words
+from dataops_core.routing.terms import STOP, WORDS, stem, words
 from dataops_core.routing.tokens import READ, Token, is_path, is_uri, tokens
 from dataops_core.routing.validation import missing, validate
 
@@ -79,20 +79,21 @@ def extract(query: str, manifest: Manifest, *, cwd: str | os.PathLike[str] | Non
     search.quoted()
     search.dates()
     search.numbers()
-    if len(query) > READ:
-        search.notes.append(f"only the first {READ} characters of the query were read")
     return Extraction(search.values, search.sources, tuple(search.notes))
 
 
 class _Search:
     def __init__(self, query: str, manifest: Manifest, cwd: str | os.PathLike[str] | None) -> None:
         self._query, self._manifest, self._cwd = query, manifest, cwd
-        self._tokens = [token for token in tokens(query) if not _names_workflow(token, manifest.name)]
+        read = list(islice(tokens(query), WORDS))
+        self._tokens = [t for t in read if not _names_workflow(t, manifest.name, first=t is read[0])]
         self._at = {token: position for position, token in enumerate(self._tokens)}
         self._open = {p.name: p for p in manifest.parameters}
         self.values: dict[str, Any] = {}
         self.sources: dict[str, Source] = {}
         self.notes: list[str] = []
+        if len(read) == WORDS or len(query) > READ:
+            self.notes.append(f"of a long query, only the first {len(read)} words were read")
 
     def keys(self) -> None:
         given: dict[str, list[Token]] = {}
@@ -166,7 +167,8 @@ class _Search:
             if beside and self._one(beside, f"several could be {parameter.name}"):
                 value = beside[0].text
                 self._fill(parameter.name, value if rule == "quoted" else value.replace(",", ""), rule, beside[0])
-                found = [token for token in found if token is not beside[0]]
+                named = frozenset(beside)
+                found = [token for token in found if token not in named]
         return found
 
     def _beside(self, token: Token, cues: Sequence[str]) -> bool:
@@ -218,11 +220,11 @@ class _Search:
         return os.path.isfile(os.path.join(self._cwd, os.path.expanduser(token.text)))
 
 
-def _names_workflow(token: Token, name: str) -> bool:
+def _names_workflow(token: Token, name: str, *, first: bool) -> bool:
     text = token.text.lower().replace("-", "_")
     if token.key:
         return token.key.lower() == "workflow"
-    return text == name if token.quoted else (token.start == 0 and text == f"/{name}")
+    return text == name if token.quoted else (first and text == f"/{name}")
 
 
 def _texts(manifest: Manifest) -> list[str]:

@@ -15,7 +15,7 @@ from dataops_core.routing.terms import WORDS, is_content, stem, words
 from dataops_core.routing.tokens import READ, tokens
 
 CENTROID_SHARE = 0.8  # of the score; the nearest text has the rest. Tuned on labelled queries: a broad optimum
-_MAY_NAME = re.compile(r"\s*/|[\"'`“]|workflow[ ]{0,4}=", re.IGNORECASE)
+_MAY_NAME = re.compile(r"[\"'`“]|workflow[ ]{0,4}=", re.IGNORECASE)
 _SLASH = re.compile(r"\s*/([A-Za-z][A-Za-z0-9_-]{0,63})(?=\s|$)")
 _META_WORDS = 15  # a longer query is no meta question
 _META = re.compile(
@@ -24,7 +24,7 @@ _META = re.compile(
     r"|what(?: all| else)? (?:can|could|do) (?:you|i|we|dataops|this|it) (?:do|ask|run|offer)"
     r"(?: you)?(?: for)?(?: (?:me|us|here))?"
     r"|what (?:are you able to do|is dataops|is this|are you|are your (?:capabilities|skills|workflows))"
-    r"|who are you|how (?:does (?:this|it|dataops) work|do i use (?:this|it|you|dataops)|can you help(?: me| us)?)"
+    r"|(?:show|tell) me what (?:you|it|this|dataops) can do|who are you|how (?:does (?:this|it|dataops) work|do i use (?:this|it|you|dataops)|can you help(?: me| us)?)"
     r"|(?:list|show|show me|give me|tell me|what|which)(?: (?:all|of|the|your|available|installed|are|me|a|list))*"
     r" (?:workflows|capabilities|commands|skills)"
     r"(?: (?:are|is|do|can|could|have|there|available|installed|you|i|we|run|use|ask|for|exist|known|offer|please))*"
@@ -141,12 +141,13 @@ class Router:
         return Candidate(self._names[workflow], score, example, tuple(telling))
 
     def _exact(self, query: str) -> Decision | None:
-        if not _MAY_NAME.search(query[:READ]):
+        slash = _SLASH.match(query)
+        if not slash and not _MAY_NAME.search(query, 0, READ):
             return None
         found = list(tokens(query))
         named = [token.text for token in found if token.key.lower() == "workflow"]
         must = bool(named)
-        if not named and (slash := _SLASH.match(query)):
+        if not named and slash:
             named = [slash[1]]
             must = not _META.fullmatch(slash[1]) and bool(nearest(_name(slash[1]), self._names))
         if not named:

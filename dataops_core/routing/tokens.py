@@ -15,10 +15,10 @@ URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]{0,20}://\S+")
 
 # Every repetition is bounded or stops at its own opening character, so that a hostile query costs linear time.
 _TOKEN = re.compile(
-    r"""[(<]{0,4}
-    (?:(?:--)?(?P<key>[A-Za-z_][A-Za-z0-9_-]{0,63})[ ]{0,4}=(?!=)[ ]{0,4})?
+    r"""[(<,;]{0,4}
+    (?:(?:--)?(?P<key>KEY)[ ]{0,4}=(?!=)(?:[ ]{1,4}(?!KEY=))?)?
     (?: "(?P<double>[^"]*)" | '(?P<single>[^'\n]*)'(?!\w) | `(?P<tick>[^`]*)` | “(?P<curly>[^“”]*)”
-      | (?P<bare>(?:(?!,[A-Za-z_][A-Za-z0-9_-]{0,63}=)\S)+) )""",
+      | (?P<bare>(?:(?!,KEY=)\S)+) )""".replace("KEY", r"[A-Za-z_][A-Za-z0-9_-]{0,63}"),
     re.VERBOSE,
 )
 _QUOTED = ("double", "single", "tick", "curly")
@@ -59,12 +59,12 @@ def tokens(query: str) -> Iterator[Token]:
         key = (match["key"] or "").replace("-", "_")
         kind = match.lastgroup or ""
         if kind in _QUOTED:
-            yield Token(match[kind], match.start(), position, key, True)
+            yield Token(match[kind], match.start("key") if key else match.start(kind) - 1, position, key, True)
             continue
         text, start = match["bare"], match.start("bare")
         if key and text[0] in "[{" and (end := _json_end(query, start)):
             position = end
-            yield Token(query[start:end], match.start(), end, key)
+            yield Token(query[start:end], match.start("key"), end, key)
             continue
         text = text.rstrip(".,;:!?'\"")
         while text.endswith(")") and "(" not in text:
