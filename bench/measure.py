@@ -49,7 +49,7 @@ def interleaved(sides: Mapping[str, Callable[[], object]], *, rounds: int, repea
 def process_cpu(command: Sequence[str], env: Mapping[str, str]) -> float:
     """Returns the CPU seconds (user and system) of one run of a command."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, env=env, stdout=subprocess.DEVNULL, check=True)
+    subprocess.run(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 

@@ -16,6 +16,7 @@ from bench import workflows
 from bench.measure import Row, interleaved
 
 _numbers = itertools.count()
+ANSWER = "What a workflow has found out and tells, in a few lines. " * 15
 
 
 def rows() -> Iterator[Row]:
@@ -23,6 +24,7 @@ def rows() -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as folder:
         site, home = Path(folder, "site"), Path(folder, "home")
         workflows.install(site, "three_exit", durability="exit", query="alpha beta chain")
+        workflows.install(site, "talker", durability="exit", query="theta iota chain", said=ANSWER)
         workflows.install(site, "three_sync", kind="def", query="gamma delta chain")
         workflows.install(site, "ten_sync", nodes=10, kind="def", query="epsilon zeta chain")
         sys.path.insert(0, str(site))
@@ -71,7 +73,7 @@ def _query_at_exit() -> Iterator[Row]:
         cpu["whole"] / cpu["bare"],
         1.7,
         "x",
-        f"orchestrator_graph.ainvoke ({cpu['whole'] * 1e3:.2f} ms) / the two graphs by bare ainvoke ({cpu['bare'] * 1e3:.2f} ms)",
+        f"orchestrator_graph.ainvoke {cpu['whole'] * 1e3:.2f} ms / both graphs by bare ainvoke {cpu['bare'] * 1e3:.2f} ms",
     )
 
 
@@ -138,34 +140,35 @@ def _bytes(home: Path) -> Iterator[Row]:
     from dataops_core.storage.opening import open_stores
 
     database = home / "dataops.db"
-    records = open_stores().records
+    open_stores()
     for query, limit in (("gamma delta chain word=x", 80.0), ("alpha beta chain word=x", 48.0)):
         session = SessionManager().create_session("bench").session_id
         asyncio.run(orchestrator_graph.ainvoke({"user_query": query, "session_id": session}))
         wal = Path(f"{database}-wal")
-        written = _wal_bytes(records, wal, lambda: [_turn(query, session) for _ in range(20)]) / 20
+        written = _wal_bytes(wal, lambda query=query, session=session: _turns(query, session, 20)) / 20
         where = "per step" if limit == 80.0 else "at exit"
         yield Row(f"WAL bytes a turn, {where}", written / 1024, limit, " KiB", "pages appended to the write-ahead log")
     session = SessionManager().create_session("kept").session_id
     before = _live_bytes(database)
     payload = 0
     for turn in range(200):
-        query = f"alpha beta chain, turn {turn}: " + "said " * 60 + 'word="' + "answered " * 40 + '"'
-        payload += len(query) + len("answered " * 40)
+        query = f"/talker word=x, turn {turn}: " + "what people ask for in words " * 10
+        payload += len(query) + len(ANSWER)
         orchestrated = asyncio.run(orchestrator_graph.ainvoke({"user_query": query, "session_id": session}))
         assert orchestrated["status"] == "success", orchestrated
     kept = _live_bytes(database) - before
     yield Row("bytes kept after 200 turns", kept / payload, 3.0, "x", f"{kept} bytes in the database / {payload} said")
 
 
-def _turn(query: str, session: str) -> None:
+def _turns(query: str, session: str, count: int) -> None:
     from dataops_core.orchestrator import orchestrator_graph
 
-    asyncio.run(orchestrator_graph.ainvoke({"user_query": query, "session_id": session}))
+    for _ in range(count):
+        asyncio.run(orchestrator_graph.ainvoke({"user_query": query, "session_id": session}))
 
 
-def _wal_bytes(records: Any, wal: Path, work: Callable[[], object]) -> float:
-    """Returns the bytes that work appends to the write-ahead log, which is emptied first and not checkpointed meanwhile."""
+def _wal_bytes(wal: Path, work: Callable[[], object]) -> float:
+    """Returns the bytes that work appends to the write-ahead log, emptied first and not checkpointed meanwhile."""
     import sqlite3
 
     connection = sqlite3.connect(str(wal).removesuffix("-wal"))

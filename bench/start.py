@@ -30,5 +30,5 @@ def rows() -> Iterator[Row]:
         cpu = processes(sides, envs)
     for name, limit in (("version", 6.0), ("list 20", 11.0), ("list 1000", 20.0), ("import", 6.0)):
         what = {"version": "dataops --version", "import": "import dataops_core"}.get(name, f"dataops {name} plugins")
-        how = f"{' '.join(sides[name][1:]) or name} ({cpu[name] * 1e3:.0f} ms) / python -c pass ({cpu['pass'] * 1e3:.0f} ms)"
+        how = f"{cpu[name] * 1e3:.0f} ms / python -c pass {cpu['pass'] * 1e3:.0f} ms"
         yield Row(f"{what}, CPU", cpu[name] / cpu["pass"], limit, "x", how)

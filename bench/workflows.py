@@ -15,7 +15,7 @@ class State(TypedDict, total=False):
     answer: str
 
 async def step(state):
-    return {"answer": state["word"]}
+    return {"answer": ANSWER}
 
 def chain(nodes, schema=State):
     graph = StateGraph(schema)
@@ -48,13 +48,27 @@ durability: {durability}
 
 
 def install(
-    site: Path, name: str, *, nodes: int = 3, kind: str = "async def", durability: str = "sync", query: str = ""
+    site: Path,
+    name: str,
+    *,
+    nodes: int = 3,
+    kind: str = "async def",
+    durability: str = "sync",
+    query: str = "",
+    said: str = "",
 ) -> None:
-    """Writes a workflow distribution of a chain of nodes (`async def` or `def`), as pip would install it."""
+    """Writes a workflow distribution of a chain of nodes (`async def` or `def`), as pip would install it.
+
+    Each node answers with `said`, or with the parameter `word`.
+    """
     package = site / name
     package.mkdir(parents=True)
     (package / "__init__.py").write_text(HOOK.format(name=name))
-    (package / "workflow.py").write_text(CODE.replace("NODES", str(nodes)).replace("async def", kind))
+    (package / "workflow.py").write_text(
+        CODE.replace("NODES", str(nodes))
+        .replace("async def", kind)
+        .replace("ANSWER", repr(said) if said else 'state["word"]')
+    )
     (package / "config.yaml").write_text(
         MANIFEST.format(
             name=name,

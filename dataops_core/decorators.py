@@ -94,7 +94,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(name)
     from dataops_core.plugin.manager import plugins
 
-    offered = plugins().decorators()
-    if name not in offered:
+    offered = plugins().decorator(name)
+    if offered is None:
         raise AttributeError(f"no core middleware and no plugin offers the decorator {name!r}")
-    return decorator(offered[name])
+    return decorator(offered)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 from dataops_core.base_workflow import BaseWorkflow, WorkflowMetadata
 from dataops_core.contracts.manifest import Manifest
-from dataops_core.errors import NotFound, nearest
+from dataops_core.errors import InvalidValue, NotFound, nearest
 from dataops_core.plugin.manager import plugins
 
 
@@ -44,6 +45,7 @@ class WorkflowRegistry:
                         f"no workflow named {name!r:.80}",
                         hint=nearest(name, known) or "dataops list shows what there is",
                     )
+                plugins().verify.setdefault("dataops.workflows", _verify)
                 self._instances[name] = plugins().workflow_class(name)()
             return self._instances[name]
 
@@ -51,6 +53,12 @@ class WorkflowRegistry:
         """Forgets the workflows that were made; for tests that change what is installed."""
         with self._lock:
             self._instances.clear()
+
+
+def _verify(entry: Any, manifest: Manifest | None, cls: Any) -> None:
+    """Refuses what a plugin registered when it is no workflow."""
+    if not (isinstance(cls, type) and issubclass(cls, BaseWorkflow)):
+        raise InvalidValue(f"{cls!r:.80} is no subclass of BaseWorkflow", hint="register a workflow class")
 
 
 WORKFLOW_REGISTRY = WorkflowRegistry()

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.M | re.S)
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 DIST_INFO = {
     "METADATA": "Metadata-Version: 2.1\nName: hello\nVersion: 1.0.0\n",
     "entry_points.txt": "[dataops.workflows]\nhello = hello\n",
@@ -48,7 +48,7 @@ def commands() -> list[tuple[str, str]]:
     found = []
     for kind, text in BLOCKS:
         if kind == "console":
-            parts = re.split(r"^\$ (.*)\n", text, flags=re.M)
+            parts = re.split(r"^\$ (.*)\n", text, flags=re.MULTILINE)
             assert parts[0] == ""
             found += list(zip(parts[1::2], parts[2::2], strict=True))
     return found
@@ -60,7 +60,7 @@ def test_a_command_prints_what_the_readme_shows(environment, command, shown):
     assert done.returncode == 0, done.stderr
     printed = [line.rstrip() for line in done.stdout.splitlines() if not line.startswith("hello ")]
     pattern = ".*".join(re.escape(part.strip("\n")) for part in shown.split("...\n"))
-    assert re.search(pattern, "\n".join(printed), re.S), done.stdout
+    assert re.search(pattern, "\n".join(printed), re.DOTALL), done.stdout
 
 
 def test_every_block_is_of_a_kind_that_is_checked():
@@ -69,8 +69,8 @@ def test_every_block_is_of_a_kind_that_is_checked():
     plain = [text for kind, text in BLOCKS if kind == ""]
     makefile = (ROOT / "Makefile").read_text()
     for text in plain:
-        for target in re.findall(r"^make (\w+)$", text, re.M):
-            assert re.search(rf"^{target}:", makefile, re.M)
+        for target in re.findall(r"^make (\w+)$", text, re.MULTILINE):
+            assert re.search(rf"^{target}:", makefile, re.MULTILINE)
     assert len(commands()) >= 5
 
 

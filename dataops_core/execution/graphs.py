@@ -5,13 +5,12 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from dataops_core import settings
 from dataops_core.base_workflow import BaseWorkflow
 from dataops_core.contracts.manifest import Manifest
 from dataops_core.contracts.middleware import NodeMiddleware
 from dataops_core.errors import PluginFailed
 from dataops_core.execution.checkpointer import RecordSaver
-from dataops_core.execution.shim import NodeShim, install
+from dataops_core.execution.shim import shimmed
 from dataops_core.plugin.manager import plugins
 from dataops_core.storage.opening import Stores
 from dataops_core.workflow_registry import WORKFLOW_REGISTRY
@@ -46,7 +45,7 @@ def graph_of(manifest: Manifest, stores: Stores) -> Any:
 
 
 def build(workflow: BaseWorkflow, manifest: Manifest, saver: Any, middlewares: list[NodeMiddleware]) -> Any:
-    """Builds a workflow's graph: the shim goes on the builder, or on a copy of a graph that the author compiled.
+    """Builds a workflow's graph: a copy of the compiled one, with the shim around its nodes and our checkpointer.
 
     Args:
         workflow: whose graph.
@@ -57,30 +56,20 @@ def build(workflow: BaseWorkflow, manifest: Manifest, saver: Any, middlewares: l
     Raises:
         PluginFailed: the author's code fails to build the graph.
     """
-    required = frozenset(settings.current().plugins_require)
+    required = frozenset(plugins().required_middlewares)
     try:
         if type(workflow).get_compiled_graph is BaseWorkflow.get_compiled_graph:
-            builder = install(workflow.build_graph(), middlewares, required)
-            return builder.compile(checkpointer=saver, name=manifest.name)
-        return _shimmed_copy(workflow.get_compiled_graph(), saver, middlewares, required)
+            compiled = workflow.build_graph().compile(name=manifest.name)
+        else:
+            compiled = workflow.get_compiled_graph()
+        graph = shimmed(compiled, middlewares, required)
+        graph.checkpointer = saver
+        return graph
     except Exception as error:
         raise PluginFailed(
             f"workflow {manifest.name!r} fails to build its graph: {type(error).__name__}: {error}",
             hint=f"dataops plugins validate {manifest.name}",
         ) from error
-
-
-def _shimmed_copy(compiled: Any, saver: Any, middlewares: list[NodeMiddleware], required: frozenset[str]) -> Any:
-    # The author's interrupts, store, name and limits stay: nothing is compiled again.
-    has_key = "artifacts" in compiled.channels
-    nodes = {}
-    for name, node in compiled.nodes.items():
-        if name == "__start__" or isinstance(node.bound, NodeShim):
-            nodes[name] = node
-        else:
-            shim = NodeShim(name, node.bound, middlewares, has_artifacts_key=has_key, required=required)
-            nodes[name] = node.copy({"bound": shim})
-    return compiled.copy({"nodes": nodes, "checkpointer": saver})
 
 
 def async_only(graph: Any) -> bool:

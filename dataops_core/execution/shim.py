@@ -1,30 +1,29 @@
 """The node shim: it stands around every node of a workflow's graph and carries the middlewares of hooks.
 
-It is put on the builder once, before the graph is compiled, and keeps what LangGraph looks at: subgraph discovery
-(`deps`), native async (`afunc`), cache identity (`__qualname__`), and no extra traced run.
+It is put on a copy of the compiled graph and keeps what LangGraph looks at: subgraph discovery (`deps`), native async
+(`afunc`), cache identity (`__qualname__`), and no extra traced run.
 """
 
 from __future__ import annotations
 
 import inspect
-import logging
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from copy import copy
 from functools import partial
-from typing import Any
+from typing import Any, get_origin
 
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 from langgraph._internal._constants import CONFIG_KEY_RUNTIME
+from langgraph.channels import BinaryOperatorAggregate, LastValue
+from langgraph.constants import START
 from langgraph.errors import GraphBubbleUp
+from langgraph.graph.state import CompiledStateGraph
 
-from dataops_core.contracts.middleware import Around, NodeCall, NodeMiddleware, adrive, current_call, drive, ordered
+from dataops_core.contracts.middleware import NodeCall, NodeMiddleware, adrive, current_call, drive, ordered
 from dataops_core.decorators import MARK
-from dataops_core.errors import DataOpsError
+from dataops_core.execution.layers import layers
 from dataops_core.execution.scope import RunScope, current_run, elapsed_ms
-
-log = logging.getLogger(__name__)
-_said: set[tuple[str, str]] = set()
 
 
 class NodeShim(RunnableLambda[Any, Any]):
@@ -34,8 +33,8 @@ class NodeShim(RunnableLambda[Any, Any]):
         name: the node's name.
         inner: what the author added.
         middlewares: of hooks, for every node; those that the author applied by hand are left out.
-        has_artifacts_key: whether the state has the key `artifacts`.
-        isolate: names of middlewares whose own defects must not fail the node.
+        has_artifacts_key: whether the state has a list under the key `artifacts`.
+        required: names of middlewares whose own defects fail the node; others are skipped.
     """
 
     def __init__(
@@ -53,13 +52,15 @@ class NodeShim(RunnableLambda[Any, Any]):
             super().__init__(_identity, name=name)
         self.inner = inner
         self.node = name
-        function = getattr(inner, "func", None) or getattr(inner, "afunc", None)
-        applied = getattr(inspect.unwrap(function, stop=lambda f: hasattr(f, MARK)), MARK, ()) if function else ()
+        function: Any = getattr(inner, "func", None) or getattr(inner, "afunc", None)
+        applied = _by_hand(function)
         self.middlewares = [m for m in ordered(middlewares) if m.name not in applied]
         self.required = required
         self.has_artifacts_key = has_artifacts_key
-        if function is not None and hasattr(function, "__qualname__"):
+        self.function = ""
+        if hasattr(function, "__qualname__"):
             self.__qualname__, self.__module__ = function.__qualname__, function.__module__
+            self.function = f"{function.__module__}.{function.__qualname__}"
         if hasattr(inner, "tools_by_name"):
             self.tools_by_name = inner.tools_by_name
 
@@ -75,16 +76,17 @@ class NodeShim(RunnableLambda[Any, Any]):
             return self.inner.invoke(input, config, **kwargs)
         own = _with_writer(config or {}, run)
         call, token, start = self._enter(run, input, own)
+
+        def node() -> Any:
+            run.check()
+            try:
+                return self.inner.invoke(call.state, own, **kwargs)
+            except BaseException:
+                _forget(call)
+                raise
+
         try:
-
-            def innermost() -> Any:
-                with _staging(call):
-                    return self.inner.invoke(call.state, own, **kwargs)
-
-            step: Callable[[], Any] = innermost
-            for middleware in reversed(self.middlewares):
-                step = partial(self._drive, middleware, call, step)
-            result = step()
+            result = drive(layers(self.middlewares, call, self.required), node) if self.middlewares else node()
         except BaseException as error:
             self._failed(run, call, error, start)
             raise
@@ -100,16 +102,18 @@ class NodeShim(RunnableLambda[Any, Any]):
             return await self.inner.ainvoke(input, config, **kwargs)
         own = _with_writer(config or {}, run)
         call, token, start = self._enter(run, input, own)
+
+        async def node() -> Any:
+            run.check()
+            try:
+                return await self.inner.ainvoke(call.state, own, **kwargs)
+            except BaseException:
+                _forget(call)
+                raise
+
         try:
-
-            async def innermost() -> Any:
-                with _staging(call):
-                    return await self.inner.ainvoke(call.state, own, **kwargs)
-
-            step: Callable[[], Awaitable[Any]] = innermost
-            for middleware in reversed(self.middlewares):
-                step = partial(self._adrive, middleware, call, step)
-            result = await step()
+            around = layers(self.middlewares, call, self.required)
+            result = await (adrive(around, node) if self.middlewares else node())
         except BaseException as error:
             self._failed(run, call, error, start)
             raise
@@ -118,12 +122,10 @@ class NodeShim(RunnableLambda[Any, Any]):
         self._finished(run, call, start)
         return result
 
-    def _drive(self, middleware: NodeMiddleware, call: NodeCall, step: Callable[[], Any]) -> Any:
-        # A generator a call: a middleware further out may run this one again.
-        return drive(self._around(middleware, call), step)
-
-    async def _adrive(self, middleware: NodeMiddleware, call: NodeCall, step: Callable[[], Awaitable[Any]]) -> Any:
-        return await adrive(self._around(middleware, call), step)
+    # LangGraph streams its nodes while somebody listens to `astream_events`. RunnableLambda would stream its own
+    # function then, and not the node; Runnable's way is to invoke.
+    stream, astream = Runnable.stream, Runnable.astream
+    transform, atransform = Runnable.transform, Runnable.atransform
 
     def _enter(self, run: RunScope, input: Any, told: RunnableConfig) -> tuple[NodeCall, Any, float]:
         run.check()
@@ -143,6 +145,7 @@ class NodeShim(RunnableLambda[Any, Any]):
             run,
             self.has_artifacts_key,
             [],
+            self.function,
         )
         token = current_call.set(call)
         run.emit("node.started", {"node": self.node, "step": metadata.get("langgraph_step")})
@@ -164,21 +167,57 @@ class NodeShim(RunnableLambda[Any, Any]):
         run.timings.append(told if run.attempt == 1 else {**told, "attempt": run.attempt})
         run.emit(type, told)
 
-    def _around(self, middleware: NodeMiddleware, call: NodeCall) -> Around:
-        if middleware.name in self.required:
-            return middleware.around(call)
-        return _isolated(middleware, call)
+
+def shimmed(compiled: Any, middlewares: Sequence[NodeMiddleware], required: frozenset[str] = frozenset()) -> Any:
+    """Returns a copy of a compiled graph with the shim around every node, also of subgraphs that are nodes.
+
+    The author's graph is not touched, and nothing is compiled again: its interrupts, store, name and limits stay.
+
+    Args:
+        compiled: the graph.
+        middlewares: of hooks.
+        required: names of middlewares whose defects fail the node (`plugins.require`).
+    """
+    # Not its own `copy()`, which forgets what `compile()` set afterwards.
+    graph = copy(compiled)
+    graph.channels, has_key = _merging(compiled.channels)
+    graph.nodes = {}
+    for name, node in compiled.nodes.items():
+        if name == START:
+            graph.nodes[name] = node
+            continue
+        inner = node.bound
+        if isinstance(inner, CompiledStateGraph):
+            inner = shimmed(inner, middlewares, required)
+        shim = NodeShim(name, inner, middlewares, has_artifacts_key=has_key, required=required)
+        graph.nodes[name] = node.copy({"bound": shim, "subgraphs": None})
+    return graph
 
 
-@contextmanager
-def _staging(call: NodeCall) -> Iterator[None]:
-    """What an execution stored before it failed is not the node's result."""
-    try:
-        yield
-    except BaseException:
-        if call.staged is not None:
-            call.staged.clear()
-        raise
+def _merging(channels: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+    """Returns the channels, and whether `artifacts` is a list. Without a reducer it gets one, for parallel branches."""
+    channel = channels.get("artifacts")
+    declared = getattr(channel, "ValueType", None)
+    is_list = list in (declared, get_origin(declared))
+    if not (is_list and type(channel) is LastValue):
+        return channels, is_list
+    merged: BinaryOperatorAggregate[Any] = BinaryOperatorAggregate(list, _union)
+    merged.key = "artifacts"
+    return {**channels, "artifacts": merged}, True
+
+
+def _union(known: list[Any], new: list[Any]) -> list[Any]:
+    return [*known, *(item for item in new or () if item not in known)]
+
+
+def _by_hand(function: Any) -> frozenset[str]:
+    """Returns the names of the middlewares that the author applied to a node."""
+    while isinstance(function, partial):
+        function = function.func
+    if function is not None and not inspect.isroutine(function):
+        function = type(function).__call__
+    names: frozenset[str] = getattr(function, MARK, frozenset())
+    return names
 
 
 def _with_writer(config: RunnableConfig, run: RunScope) -> RunnableConfig:
@@ -193,93 +232,10 @@ def _with_writer(config: RunnableConfig, run: RunScope) -> RunnableConfig:
     return {**config, "configurable": {**given, CONFIG_KEY_RUNTIME: runtime.override(stream_writer=run.progress)}}
 
 
-def _isolated(middleware: NodeMiddleware, call: NodeCall) -> Around:
-    """Drives a plugin's middleware so that its own defects harm only itself.
-
-    Errors of DataOps that it raises on purpose, and the node's own errors, pass. Any other error of its own is said
-    once, and the node goes on without it.
-    """
-    state = call.state
-    around, result, node_error = None, None, None
-    ran = False
-    try:
-        around = middleware.around(call)
-        request = next(around)
-        while True:
-            try:
-                answer = yield request
-                if request is None:
-                    result, ran, node_error = answer, True, None
-            except Exception as error:
-                node_error = error
-                request = around.throw(error)
-            else:
-                request = around.send(answer)
-    except StopIteration as stop:
-        return stop.value
-    except DataOpsError:
-        raise
-    except Exception as error:
-        if error is node_error or _caused_by(error, node_error):
-            raise
-        _say_once(middleware, call, error)
-        if node_error is not None:
-            raise node_error from None
-        if not ran:
-            call.state = state
-            result = yield None
-        return result
-    finally:
-        if around is not None:
-            around.close()
-
-
-def _caused_by(error: BaseException, cause: BaseException | None) -> bool:
-    while cause is not None and error is not None:
-        if error is cause:
-            return True
-        following = error.__cause__
-        if following is None:
-            return False
-        error = following
-    return False
-
-
-def _say_once(middleware: NodeMiddleware, call: NodeCall, error: Exception) -> None:
-    if (middleware.name, call.workflow) not in _said:
-        _said.add((middleware.name, call.workflow))
-        log.warning("middleware %r failed at node %r and is skipped there: %r", middleware.name, call.node, error)
-
-
-def install(builder: Any, middlewares: Sequence[NodeMiddleware], required: frozenset[str] = frozenset()) -> Any:
-    """Puts the shim on every node of a StateGraph, and of the subgraphs that are nodes; returns the builder.
-
-    Args:
-        builder: a StateGraph that is not compiled yet; changed in place.
-        middlewares: of hooks.
-        required: names of middlewares whose defects fail the node (`plugins.require`).
-    """
-    has_key = _merge_artifacts(builder)
-    for name, spec in builder.nodes.items():
-        if not isinstance(spec.runnable, NodeShim):
-            spec.runnable = NodeShim(name, spec.runnable, middlewares, has_artifacts_key=has_key, required=required)
-    return builder
-
-
-def _merge_artifacts(builder: Any) -> bool:
-    """Makes `artifacts` merge what parallel branches append, when the author's state has it without a reducer."""
-    from langgraph.channels import BinaryOperatorAggregate, LastValue
-
-    channel = builder.channels.get("artifacts")
-    if type(channel) is LastValue:
-        merged = BinaryOperatorAggregate(list, _union)
-        merged.key = "artifacts"
-        builder.channels["artifacts"] = merged
-    return channel is not None
-
-
-def _union(known: list[Any], new: list[Any]) -> list[Any]:
-    return [*known, *(item for item in new or () if item not in known)]
+def _forget(call: NodeCall) -> None:
+    """What an execution stored before it failed is not the node's result."""
+    if call.staged is not None:
+        call.staged.clear()
 
 
 def _identity(input: Any) -> Any:
@@ -298,4 +254,4 @@ def _native_async(inner: Any) -> bool:
     return type(inner).ainvoke is not Runnable.ainvoke
 
 
-__all__ = ["NodeShim", "install"]
+__all__ = ["NodeShim", "shimmed"]

@@ -50,6 +50,7 @@ class Plugins(Loader):
         index: Iterable[Entry] | None = None,
         unreadable: Iterable[PluginFailure] = (),
     ) -> None:
+        self._listeners: list[tuple[str, Any]] = []
         super().__init__(settings, index, unreadable)
         #: What was skipped, for people; each thing is said once.
         self.warnings: list[str] = []
@@ -57,7 +58,16 @@ class Plugins(Loader):
         self.required_middlewares: set[str] = set()
         self._said: set[tuple[str, str]] = set()
         self._middleware_loaded = False
-        self._listeners: list[tuple[str, Any]] = []
+
+    def _remember(self, failure: PluginFailure) -> None:
+        if self._listeners:
+            from datetime import UTC, datetime
+
+            from dataops_core.contracts.events import Event
+
+            at = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+            self.emit(Event("plugin.failed", at, data=failure.as_dict()))
+        super()._remember(failure)
 
     def workflow_class(self, name: str) -> type[Any]:
         """Returns a workflow's class; raises NotFound or PluginFailed."""

@@ -171,7 +171,9 @@ def lay_out(connection: sqlite3.Connection, tables: Sequence[Table], path: Path)
 def _missing(connection: sqlite3.Connection, tables: Sequence[Table], path: Path) -> list[Callable[[], str]]:
     """Returns the steps that bring the file to what is declared."""
     version = _version(connection, path)
-    steps = [partial(_migrate, connection, number, path) for number in range(version, len(MIGRATIONS))]
+    steps: list[Callable[[], str]] = [
+        partial(_migrate, connection, number, path) for number in range(version, len(MIGRATIONS))
+    ]
     columns = _columns(connection)
     known = dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'index'").fetchall())
     for plan in map(Plan, tables):
