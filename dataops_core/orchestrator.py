@@ -134,18 +134,21 @@ def _values(query: str, manifest: Manifest) -> dict[str, Any]:
     allowed = settings.current().allowed_paths
     found = extract(query, manifest, cwd=Path.cwd())
     if lacking := missing(found.values, manifest):
-        raise missing_values(manifest.name, lacking)
+        raise missing_values(manifest.name, lacking, found.notes)
+    if found.notes:
+        # What was said and not understood is told, never dropped for a default.
+        raise InvalidValue("; ".join(found.notes), hint="say it as name=value", details={"workflow": manifest.name})
     return validate(found.values, manifest, cwd=Path.cwd(), allowed_paths=allowed)
 
 
-def missing_values(workflow: str, parameters: Sequence[Any]) -> InvalidValue:
-    """Returns the error that names the values a workflow still needs."""
+def missing_values(workflow: str, parameters: Sequence[Any], notes: Sequence[str] = ()) -> InvalidValue:
+    """Returns the error that names the values a workflow still needs, and what was seen and not used."""
     names = ", ".join(p.name for p in parameters)
     asked = " ".join(p.prompt or f"What is {p.name} ({p.description or p.type})?" for p in parameters)
     first = parameters[0]
     example = first.example if first.example is not None else "..."
     return InvalidValue(
-        f"{workflow} needs {names}. {asked}",
+        " ".join([f"{workflow} needs {names}. {asked}", *(f"({note})" for note in notes)]),
         hint=f"say it in the query, e.g. {first.name}={example}",
         details={"workflow": workflow, "missing": [p.name for p in parameters]},
     )

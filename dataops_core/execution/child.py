@@ -10,7 +10,9 @@ import json
 import os
 import sys
 import threading
+from collections.abc import Mapping
 from io import RawIOBase
+from typing import Any
 
 from dataops_core.contracts.events import Event
 
@@ -24,28 +26,32 @@ def main() -> int:
     threading.Thread(target=_die_with_parent, args=(given,), daemon=True).start()
     sys.path[:] = job["path"]
 
-    from dataops_core.errors import FenceLost
+    from dataops_core.errors import DataOpsError, FenceLost
     from dataops_core.execution.attempt import execute
-    from dataops_core.execution.graphs import saver_of
     from dataops_core.execution.runner import Runner
     from dataops_core.plugin.manager import plugins
     from dataops_core.workflow_registry import WORKFLOW_REGISTRY
 
     def send(event: Event) -> None:
-        pipe.write(json.dumps(event.as_dict(), default=str).encode() + b"\n")
+        tell(event.as_dict())
 
-    plugins().load_middleware()
-    runner = Runner(listener=send)
-    run = runner.runs.get(job["run_id"])
-    scope = runner.scope(run, job["fence"], WORKFLOW_REGISTRY.manifest(run["workflow"]), tell_plugins=False)
+    def tell(line: Mapping[str, Any]) -> None:
+        pipe.write(json.dumps(line, default=str).encode() + b"\n")
+
     try:
+        plugins().load_middleware()
+        runner = Runner(listener=send)
+        run = runner.runs.get(job["run_id"])
+        scope = runner.scope(run, job["fence"], WORKFLOW_REGISTRY.manifest(run["workflow"]), tell_plugins=False)
         ending, _state = execute(scope)
         runner.finish(scope, ending)
+        runner.stores.close()
     except FenceLost:
         return 0
-    finally:
-        saver_of(runner.stores).detach(scope.run_id)
-        runner.stores.close()
+    except DataOpsError as error:
+        # The store refuses (full, locked, gone): the parent, who holds the lease, says so and decides.
+        tell({"lost": error.message})
+        return 1
     return 0
 
 

@@ -93,7 +93,7 @@ def _watch(scope: RunScope, child: subprocess.Popen[bytes], reading: int) -> End
             return Ending("error", f"{scope.manifest.name} failed: {message}", told)
     if child.wait() == 0:
         return None
-    raise ChildLost(_death(child))
+    raise ChildLost(lines.lost or _death(child))
 
 
 class _Lines:
@@ -101,6 +101,8 @@ class _Lines:
 
     def __init__(self, reading: int) -> None:
         self.reading, self.open = reading, True
+        #: Why the child gave up, when it could say so.
+        self.lost = ""
         self._rest = b""
 
     def events(self, timeout: float) -> Iterator[Event]:
@@ -116,7 +118,11 @@ class _Lines:
         self._rest = self._rest[:_LINE_BYTES]
         for line in whole:
             try:
-                yield Event(**json.loads(line))
+                told = json.loads(line)
+                if "lost" in told:
+                    self.lost = str(told["lost"])[:1000]
+                else:
+                    yield Event(**told)
             except (ValueError, TypeError):
                 continue
 
