@@ -31,42 +31,64 @@ def wrap(middleware: NodeMiddleware, function: F) -> F:
 
     Args:
         middleware: what to put around it.
-        function: a node: a function, a method, or a coroutine function, whose first argument is the state.
+        function: a node: a function, coroutine function, method or other callable whose first argument is the state.
     """
-    signature = list(inspect.signature(function).parameters)
-    position = 1 if signature[:1] in (["self"], ["cls"]) else 0
+    if isinstance(function, staticmethod | classmethod):
+        return cast(F, type(function)(wrap(middleware, function.__func__)))
+    names = list(inspect.signature(function).parameters)
+    position = 1 if names[:1] in (["self"], ["cls"]) else 0
+    state_name = names[position] if len(names) > position else ""
     node = getattr(function, "__name__", type(function).__name__)
+    identity = named(function)
 
-    def prepare(args: tuple[Any, ...]) -> NodeCall:
+    def prepare(args: tuple[Any, ...], kwargs: dict[str, Any]) -> NodeCall:
         call = current_call.get()
-        state = args[position] if len(args) > position else None
+        state = args[position] if len(args) > position else kwargs.get(state_name)
         if call is None:
-            return NodeCall("", "", node, (), state, {})
-        return replace(call, state=state)
+            return NodeCall("", "", node, (), state, {}, function=identity)
+        return replace(call, state=state, function=identity)
 
-    def placed(call: NodeCall, args: tuple[Any, ...]) -> tuple[Any, ...]:
-        if len(args) <= position:
-            return args
-        return (*args[:position], call.state, *args[position + 1 :])
+    def run(call: NodeCall, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if len(args) > position:
+            args = (*args[:position], call.state, *args[position + 1 :])
+        elif state_name in kwargs:
+            kwargs = {**kwargs, state_name: call.state}
+        return function(*args, **kwargs)
 
-    if inspect.iscoroutinefunction(function):
+    if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__):
 
         @functools.wraps(function)
         async def around_async(*args: Any, **kwargs: Any) -> Any:
-            call = prepare(args)
-            return await adrive(middleware.around(call), lambda: function(*placed(call, args), **kwargs))
+            call = prepare(args, kwargs)
+            return await adrive(middleware.around(call), lambda: run(call, args, kwargs))
 
         wrapped = cast(F, around_async)
     else:
 
         @functools.wraps(function)
         def around_sync(*args: Any, **kwargs: Any) -> Any:
-            call = prepare(args)
-            return drive(middleware.around(call), lambda: function(*placed(call, args), **kwargs))
+            call = prepare(args, kwargs)
+            return drive(middleware.around(call), lambda: run(call, args, kwargs))
 
         wrapped = cast(F, around_sync)
-    setattr(wrapped, MARK, frozenset({middleware.name}) | getattr(function, MARK, frozenset()))
+    setattr(wrapped, MARK, frozenset({middleware.name}) | by_hand(function))
     return wrapped
+
+
+def by_hand(function: Any) -> frozenset[str]:
+    """Returns the names of the middlewares that the author applied to a node."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    if function is not None and not inspect.isroutine(function):
+        function = type(function).__call__
+    names: frozenset[str] = getattr(function, MARK, frozenset())
+    return names
+
+
+def named(function: Any) -> str:
+    """Returns a function as `module.qualified_name`, or "" where it has no name."""
+    name = getattr(function, "__qualname__", "")
+    return f"{function.__module__}.{name}" if name else ""
 
 
 def decorator(factory: Callable[..., NodeMiddleware]) -> Callable[..., Any]:
@@ -74,7 +96,7 @@ def decorator(factory: Callable[..., NodeMiddleware]) -> Callable[..., Any]:
 
     @functools.wraps(factory, updated=())
     def apply(*args: Any, **kwargs: Any) -> Any:
-        if len(args) == 1 and not kwargs and inspect.isroutine(args[0]):
+        if len(args) == 1 and not kwargs and (callable(args[0]) or inspect.isroutine(args[0])):
             return wrap(factory(), args[0])
         middleware = factory(*args, **kwargs)
         return lambda function: wrap(middleware, function)

@@ -138,4 +138,4 @@ class _Cleaned:
         text = _URL.sub(lambda found: shown_url(found[0]), text)
         text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text.encode("utf-8", "replace").decode())
         # A traceback has lines; anything else that has them could forge further entries.
-        return text if key == "exception" or not self._lines else text.replace("\n", "\\n")
+        return text if key == "exception" or not self._lines else text.replace("\n", " ")

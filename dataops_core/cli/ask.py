@@ -8,7 +8,7 @@ from dataops_core.cli.commands import Command
 from dataops_core.cli.executing import executing, tell
 from dataops_core.cli.ids import newest_session, session_of
 from dataops_core.cli.invocation import Invocation
-from dataops_core.errors import UsageError
+from dataops_core.errors import InvalidValue, UsageError
 
 
 @click.command("ask", cls=Command)
@@ -27,6 +27,8 @@ def ask(call: Invocation, query: str, session: str | None, goes_on: bool, traced
     """
     if session is not None and goes_on:
         raise UsageError("--session and --continue exclude each other", hint="give one of them")
+    if not query.isascii() and any("\ud800" <= character <= "\udfff" for character in query):
+        raise InvalidValue("the query is not valid text", hint="type it in the terminal's encoding (see `locale`)")
     asked = {"user_query": query, "user_id": call.settings.user}
     if goes_on:
         asked["session_id"] = newest_session(call)

@@ -13,7 +13,7 @@ from dataops_core.artifact import Artifact
 from dataops_core.cli.invocation import Interrupted, Invocation
 from dataops_core.cli.progress import Node, Progress, trace, wanted
 from dataops_core.cli.text import size
-from dataops_core.errors import NotFound
+from dataops_core.errors import DataOpsError, NotFound
 
 if TYPE_CHECKING:
     from dataops_core.execution.runner import RunResult
@@ -35,6 +35,10 @@ def executing(call: Invocation, *, traced: bool) -> Iterator[Progress]:
             yield progress
     except KeyboardInterrupt:
         raise _kept(progress) from None
+    except DataOpsError as error:  # a store that went away, say
+        if progress.run_id is not None and not progress.over:
+            error.hint = f"{error.hint}\nthen go on with: dataops runs resume {progress.run_id}".strip()
+        raise
     finally:
         for warning in call.plugins.warnings:
             call.warn(warning)
@@ -106,6 +110,8 @@ def _asked(outcome: Mapping[str, Any]) -> dict[str, Any] | None:
 def _kept(progress: Progress) -> Interrupted:
     if progress.run_id is None:
         return Interrupted("interrupted", hint="dataops runs list --open shows what is unfinished")
+    if progress.over:
+        return Interrupted(f"interrupted; run {progress.run_id} is over", hint=f"dataops runs show {progress.run_id}")
     return Interrupted(
         f"interrupted; run {progress.run_id} is kept",
         hint=f"go on with: dataops runs resume {progress.run_id}",

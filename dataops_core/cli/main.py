@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any, Final, NoReturn
@@ -122,6 +123,12 @@ dataops = Root(
 
 def main() -> NoReturn:
     """The `dataops` command."""
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            # Closed by the caller: the next file that is opened, a database say, would be printed into.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
     signals.install()
     for stream in (sys.stdout, sys.stderr):
         if stream is not None and hasattr(stream, "reconfigure"):

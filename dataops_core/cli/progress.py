@@ -44,6 +44,7 @@ class Progress:
     Attributes:
         run_id, session_id, workflow: of the run that was started last.
         nodes: of that run, in the order in which they started.
+        over: whether that run has ended, or waits for an answer.
     """
 
     def __init__(self, *, live: bool, finals: bool = True) -> None:
@@ -51,6 +52,7 @@ class Progress:
         self.session_id: str | None = None
         self.workflow: str | None = None
         self.nodes: list[Node] = []
+        self.over = False
         self._live_wanted, self._finals = live, finals
         self._live: Live | None = None
         self._lock = threading.Lock()
@@ -67,8 +69,11 @@ class Progress:
                 ended = self._end(told)
             elif event.type == "node.progress":
                 self._move(told)
+            elif event.type in ("run.finished", "run.interrupted"):
+                self.over = True
         # Not under the lock: the display takes its own lock first and then this one.
         if ended is not None and self._live is not None and self._finals:
+            self._live.refresh()
             self._live.console.print(_text(f"  {_ended(ended)}"), soft_wrap=True)
 
     def __enter__(self) -> Progress:
@@ -96,6 +101,7 @@ class Progress:
 
         if event.run_id != self.run_id or event.type == "run.resumed":
             self.nodes = []
+        self.over = False
         self.run_id, self.session_id, self.workflow = event.run_id, event.session_id, event.workflow
         logs.bind(event.session_id, event.run_id, event.workflow)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -58,14 +57,7 @@ def run(
     with executing(call, traced=traced) as progress:
         from dataops_core.execution.runner import Runner
 
-        class Timed(Runner):
-            """Gives its runs the time that the caller allows."""
-
-            def scope(self, run: Any, fence: str, manifest: Manifest, **more: Any) -> Any:
-                allowed = manifest if timeout is None else replace(manifest, timeout=timeout)
-                return super().scope(run, fence, allowed, **more)
-
-        runner = Timed(call.stores, listener=progress)
+        runner = Runner(call.stores, listener=progress, timeout=timeout)
         result = runner.run(manifest.name, values, session_id=session_id, user_id=call.settings.user)
     tell(call, outcome_of(result), progress.nodes, traced=traced)
 

@@ -2,7 +2,10 @@
 
 A middleware asks by `yield`, and a driver does: `result = yield` runs the node, `yield call.io(fn, ...)` does blocking
 work off the event loop, `yield call.sleep(seconds)` waits. Returning without running the node skips it; yielding again
-runs it again; returning nothing passes the node's result through.
+runs it again; returning nothing passes on what the node did: its result, or its error.
+
+LangGraph's interrupts and commands, cancellation, exits, and the loss or time-out of the run pass outside: a middleware
+never sees them, its generator is closed.
 """
 
 from __future__ import annotations
@@ -15,6 +18,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
+
+from dataops_core.errors import FenceLost, RunTimeout
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,8 @@ class NodeCall:
     has_artifacts_key: bool = True
     #: Artifacts stored during this call; they join the run's when the node succeeds. None outside a run.
     staged: list[Any] | None = None
+    #: The function that does the work, as `module.qualified_name`; "" where it has no name.
+    function: str = ""
 
     def io(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> IO:
         """Asks the driver to call `fn` where it blocks nobody; the yield returns what it returns."""
@@ -125,64 +132,88 @@ def ordered(middlewares: Sequence[NodeMiddleware]) -> list[NodeMiddleware]:
 
 def drive(around: Around, node: Callable[[], Any]) -> Any:
     """Runs one middleware around a sync node and returns the result."""
-    result: Any = None
+    result, failure = None, None
     try:
         request = next(around)
         while True:
             try:
                 if request is None:
                     answer = result = node()
-                elif isinstance(request, Sleep):
-                    answer = None
-                    time.sleep(request.seconds)
+                    failure = None
                 else:
-                    answer = request.fn(*request.args, **request.kwargs)
+                    answer = _blocking(request)()
             except BaseException as error:
-                if not _for_middleware(error):
-                    _close(around)
+                if not for_middleware(error):
+                    close(around)
                     raise
+                failure = error if request is None else failure
                 request = around.throw(error)
             else:
                 request = around.send(answer)
     except StopIteration as stop:
-        return result if stop.value is None else stop.value
+        returned = stop.value
+    return outcome(returned, result, failure)
 
 
 async def adrive(around: Around, node: Callable[[], Awaitable[Any]]) -> Any:
     """Runs one middleware around an async node and returns the result; blocking work leaves the event loop."""
-    import asyncio
-
-    result: Any = None
+    result, failure = None, None
     try:
         request = next(around)
         while True:
             try:
                 if request is None:
                     answer = result = await node()
-                elif isinstance(request, Sleep):
-                    answer = None
-                    await asyncio.sleep(request.seconds)
+                    failure = None
                 else:
-                    answer = await asyncio.to_thread(partial(request.fn, *request.args, **request.kwargs))
+                    answer = await _aside(request)
             except BaseException as error:
-                if not _for_middleware(error):
-                    _close(around)
+                if not for_middleware(error):
+                    close(around)
                     raise
+                failure = error if request is None else failure
                 request = around.throw(error)
             else:
                 request = around.send(answer)
     except StopIteration as stop:
-        return result if stop.value is None else stop.value
+        returned = stop.value
+    return outcome(returned, result, failure)
 
 
-def _for_middleware(error: BaseException) -> bool:
-    """Interrupts and commands of LangGraph, cancellation and exits pass outside plugin code."""
+def outcome(returned: Any, result: Any, failure: BaseException | None) -> Any:
+    """Returns what comes of a middleware that has ended: what it returned, else what the node did last."""
+    if returned is not None:
+        return returned
+    if failure is not None:
+        raise failure
+    return result
+
+
+def for_middleware(error: BaseException) -> bool:
+    """Says whether middlewares see an error; those that steer the graph, the run or the process pass outside."""
     graph_errors = sys.modules.get("langgraph.errors")
-    bubble_up: type[BaseException] | tuple[()] = graph_errors.GraphBubbleUp if graph_errors else ()
-    return isinstance(error, Exception) and not isinstance(error, bubble_up)
+    steering = (FenceLost, RunTimeout, *((graph_errors.GraphBubbleUp,) if graph_errors else ()))
+    return isinstance(error, Exception) and not isinstance(error, steering)
 
 
-def _close(around: Around) -> None:
-    # A generator that yields while it is closed raises RuntimeError; the interrupt matters more.
+def close(around: Around) -> None:
+    """Ends a middleware that is not asked any more."""
+    # A generator that yields while it is closed raises RuntimeError; what closed it matters more.
     with suppress(Exception):
         around.close()
+
+
+async def _aside(request: Request) -> Any:
+    import asyncio
+
+    if isinstance(request, Sleep):
+        return await asyncio.sleep(request.seconds)
+    return await asyncio.to_thread(_blocking(request))
+
+
+def _blocking(request: Request) -> Callable[[], Any]:
+    if isinstance(request, Sleep):
+        return partial(time.sleep, request.seconds)
+    if isinstance(request, IO):
+        return partial(request.fn, *request.args, **request.kwargs)
+    raise TypeError(f"a middleware yields nothing, call.io(...) or call.sleep(...), not {type(request).__name__}")

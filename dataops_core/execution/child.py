@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from io import RawIOBase
 from typing import Any
 
@@ -26,6 +27,7 @@ def main() -> int:
     threading.Thread(target=_die_with_parent, args=(given,), daemon=True).start()
     sys.path[:] = job["path"]
 
+    from dataops_core import logs, settings
     from dataops_core.errors import DataOpsError, FenceLost
     from dataops_core.execution.attempt import execute
     from dataops_core.execution.runner import Runner
@@ -38,11 +40,14 @@ def main() -> int:
     def tell(line: Mapping[str, Any]) -> None:
         pipe.write(json.dumps(line, default=str).encode() + b"\n")
 
+    level = job["log_level"]
+    logs.configure(replace(settings.current(), log_level=level), tracebacks=level == "DEBUG")
+    logs.bind(job["session_id"], job["run_id"], job["workflow"])
     try:
         plugins().load_middleware()
         runner = Runner(listener=send)
         run = runner.runs.get(job["run_id"])
-        scope = runner.scope(run, job["fence"], WORKFLOW_REGISTRY.manifest(run["workflow"]), tell_plugins=False)
+        scope = runner.scope(run, job["fence"], WORKFLOW_REGISTRY.manifest(run["workflow"]), supervised=True)
         ending, _state = execute(scope)
         runner.finish(scope, ending)
         runner.stores.close()

@@ -10,7 +10,16 @@ from typing import Any, Final
 from langgraph.errors import GraphBubbleUp
 from langgraph.types import Command, Send
 
-from dataops_core.contracts.middleware import IO, Around, NodeCall, NodeMiddleware, Sleep, close, for_middleware, outcome
+from dataops_core.contracts.middleware import (
+    IO,
+    Around,
+    NodeCall,
+    NodeMiddleware,
+    Sleep,
+    close,
+    for_middleware,
+    outcome,
+)
 from dataops_core.errors import DataOpsError
 
 log = logging.getLogger(__name__)
@@ -27,8 +36,8 @@ class _Defect(Exception):
 def layers(middlewares: Sequence[NodeMiddleware], call: NodeCall, required: frozenset[str], depth: int = 0) -> Around:
     """Drives middlewares as one, from `depth` inwards, so that the defects of each harm only itself.
 
-    What one raises on purpose passes, as the node's own errors do: errors of DataOps, interrupts, and errors whose cause
-    is the node's. Any other error of its own is said once, and the node goes on without it.
+    What one raises on purpose passes, as the node's own errors do: errors of DataOps, interrupts, and errors whose
+    cause is the node's. Any other error of its own is said once, and the node goes on without it.
 
     Args:
         middlewares: outermost first.

@@ -54,12 +54,20 @@ class Runner:
         stores: where runs are kept.
         llm: the chat model that workflows are given, or None.
         listener: hears every event of the runs that this runner executes.
+        timeout: seconds that a run may take, in place of what its manifest says.
     """
 
-    def __init__(self, stores: Stores | None = None, *, llm: Any = None, listener: Listener | None = None) -> None:
+    def __init__(
+        self,
+        stores: Stores | None = None,
+        *,
+        llm: Any = None,
+        listener: Listener | None = None,
+        timeout: float | None = None,
+    ) -> None:
         self.stores = stores or open_stores()
         self.runs = Runs(self.stores, lease_seconds=settings.current().lease_seconds)
-        self.llm, self.listener = llm, listener
+        self.llm, self.listener, self.timeout = llm, listener, timeout
 
     def run(
         self,
@@ -255,10 +263,10 @@ class Runner:
         """Returns what the store says of a run that this worker lost, or that its child process finished."""
         return self._result(self.runs.get(scope.run_id), None)
 
-    def scope(self, run: Record, fence: str, manifest: Manifest, *, tell_plugins: bool = True) -> RunScope:
-        """Returns what an attempt of a run holds in memory."""
+    def scope(self, run: Record, fence: str, manifest: Manifest, *, supervised: bool = False) -> RunScope:
+        """Returns what an attempt of a run holds in memory; of a supervised one the parent watches the time."""
         chosen = settings.current()
-        timeout = manifest.timeout if manifest.timeout is not None else chosen.workflow_timeout
+        timeout = next(t for t in (self.timeout, manifest.timeout, chosen.workflow_timeout) if t is not None)
         return RunScope(
             self.stores,
             run,
@@ -267,8 +275,8 @@ class Runner:
             llm=self.llm,
             listener=self.listener,
             caching=chosen.enable_caching,
-            timeout=timeout,
-            tell_plugins=tell_plugins,
+            timeout=None if supervised else timeout,
+            tell_plugins=not supervised,
         )
 
     def _announce_start(self, scope: RunScope) -> None:

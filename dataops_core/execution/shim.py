@@ -6,14 +6,14 @@ It is put on a copy of the compiled graph and keeps what LangGraph looks at: sub
 
 from __future__ import annotations
 
-import inspect
 import time
 from collections.abc import Sequence
 from copy import copy
 from functools import partial
-from typing import Any, get_origin
+from typing import Annotated, Any, get_origin
 
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
+from langchain_core.runnables.config import var_child_runnable_config
 from langgraph._internal._constants import CONFIG_KEY_RUNTIME
 from langgraph.channels import BinaryOperatorAggregate, LastValue
 from langgraph.constants import START
@@ -21,7 +21,7 @@ from langgraph.errors import GraphBubbleUp
 from langgraph.graph.state import CompiledStateGraph
 
 from dataops_core.contracts.middleware import NodeCall, NodeMiddleware, adrive, current_call, drive, ordered
-from dataops_core.decorators import MARK
+from dataops_core.decorators import by_hand, named
 from dataops_core.execution.layers import layers
 from dataops_core.execution.scope import RunScope, current_run, elapsed_ms
 
@@ -53,14 +53,13 @@ class NodeShim(RunnableLambda[Any, Any]):
         self.inner = inner
         self.node = name
         function: Any = getattr(inner, "func", None) or getattr(inner, "afunc", None)
-        applied = _by_hand(function)
+        applied = by_hand(function)
         self.middlewares = [m for m in ordered(middlewares) if m.name not in applied]
         self.required = required
         self.has_artifacts_key = has_artifacts_key
-        self.function = ""
-        if hasattr(function, "__qualname__"):
+        self.function = named(function)
+        if self.function:
             self.__qualname__, self.__module__ = function.__qualname__, function.__module__
-            self.function = f"{function.__module__}.{function.__qualname__}"
         if hasattr(inner, "tools_by_name"):
             self.tools_by_name = inner.tools_by_name
 
@@ -76,6 +75,7 @@ class NodeShim(RunnableLambda[Any, Any]):
             return self.inner.invoke(input, config, **kwargs)
         own = _with_writer(config or {}, run)
         call, token, start = self._enter(run, input, own)
+        configured = var_child_runnable_config.set(own)
 
         def node() -> Any:
             run.check()
@@ -91,6 +91,7 @@ class NodeShim(RunnableLambda[Any, Any]):
             self._failed(run, call, error, start)
             raise
         finally:
+            var_child_runnable_config.reset(configured)
             current_call.reset(token)
         self._finished(run, call, start)
         return result
@@ -102,6 +103,7 @@ class NodeShim(RunnableLambda[Any, Any]):
             return await self.inner.ainvoke(input, config, **kwargs)
         own = _with_writer(config or {}, run)
         call, token, start = self._enter(run, input, own)
+        configured = var_child_runnable_config.set(own)
 
         async def node() -> Any:
             run.check()
@@ -118,6 +120,7 @@ class NodeShim(RunnableLambda[Any, Any]):
             self._failed(run, call, error, start)
             raise
         finally:
+            var_child_runnable_config.reset(configured)
             current_call.reset(token)
         self._finished(run, call, start)
         return result
@@ -197,7 +200,9 @@ def shimmed(compiled: Any, middlewares: Sequence[NodeMiddleware], required: froz
 def _merging(channels: dict[str, Any]) -> tuple[dict[str, Any], bool]:
     """Returns the channels, and whether `artifacts` is a list. Without a reducer it gets one, for parallel branches."""
     channel = channels.get("artifacts")
-    declared = getattr(channel, "ValueType", None)
+    declared: Any = getattr(channel, "ValueType", None)
+    if get_origin(declared) is Annotated:
+        declared = declared.__origin__  # what a reducer is declared upon
     is_list = list in (declared, get_origin(declared))
     if not (is_list and type(channel) is LastValue):
         return channels, is_list
@@ -208,16 +213,6 @@ def _merging(channels: dict[str, Any]) -> tuple[dict[str, Any], bool]:
 
 def _union(known: list[Any], new: list[Any]) -> list[Any]:
     return [*known, *(item for item in new or () if item not in known)]
-
-
-def _by_hand(function: Any) -> frozenset[str]:
-    """Returns the names of the middlewares that the author applied to a node."""
-    while isinstance(function, partial):
-        function = function.func
-    if function is not None and not inspect.isroutine(function):
-        function = type(function).__call__
-    names: frozenset[str] = getattr(function, MARK, frozenset())
-    return names
 
 
 def _with_writer(config: RunnableConfig, run: RunScope) -> RunnableConfig:

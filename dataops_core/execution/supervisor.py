@@ -7,6 +7,7 @@ what it says.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import select
 import signal
@@ -61,7 +62,14 @@ def supervise(scope: RunScope) -> Ending | None:
     os.close(writing)
     try:
         assert child.stdin is not None  # noqa: S101
-        job = {"run_id": scope.run_id, "fence": scope.fence, "path": sys.path}
+        job = {
+            "run_id": scope.run_id,
+            "session_id": scope.session_id,
+            "workflow": scope.manifest.name,
+            "fence": scope.fence,
+            "path": sys.path,
+            "log_level": logging.getLevelName(logging.getLogger().getEffectiveLevel()),
+        }
         child.stdin.write(json.dumps(job).encode() + b"\n")
         child.stdin.flush()
         return _watch(scope, child, reading)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import is_dataclass, replace
+import sys
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from dataops_core.artifact import ArtifactType
 from dataops_core.contracts.middleware import Around, NodeCall, NodeMiddleware
+from dataops_core.errors import InvalidValue
 
 log = logging.getLogger(__name__)
 _said: set[tuple[str, str]] = set()
@@ -55,36 +57,41 @@ class Artifacts(NodeMiddleware):
             name=self.artifact_name or call.node,
             content_type=self.content_type,
         )
-        changed = dict(update)
-        if self.key is not None:
-            changed[self.key] = artifact_id
+        changes: dict[str, Any] = {} if self.key is None else {self.key: artifact_id}
         if call.has_artifacts_key:
-            changed["artifacts"] = [*(update.get("artifacts") or ()), artifact_id]
+            changes["artifacts"] = [*(update.get("artifacts") or ()), artifact_id]
         elif (call.workflow, call.node) not in _said:
             _said.add((call.workflow, call.node))
             log.warning(
-                "the state of workflow %r has no key 'artifacts': node %r keeps its artifacts without listing them",
+                "the state of workflow %r has no list 'artifacts': node %r keeps its artifacts without listing them",
                 call.workflow,
                 call.node,
             )
-        return _with_update(result, changed)
+        return _with_update(result, {**update, **changes}) if changes else result
 
 
 def _update_of(result: Any) -> dict[str, Any] | None:
     """Returns the state update that a node's result carries, or None when it carries none."""
     if isinstance(result, dict):
         return result
+    if _is_command(result):
+        return _update_of(result.update)
     if hasattr(result, "model_dump") and hasattr(result, "model_fields_set"):
-        return {name: getattr(result, name) for name in result.model_fields_set}
-    if type(result).__name__ == "Command" and is_dataclass(result):
-        return _update_of(getattr(result, "update", None))
+        values = {name: getattr(result, name) for name in type(result).model_fields}
+        return {k: v for k, v in values.items() if v is not None or k in result.model_fields_set}
+    if is_dataclass(result) and not isinstance(result, type):
+        return {field.name: getattr(result, field.name) for field in fields(result)}
     return None
 
 
 def _with_update(result: Any, update: dict[str, Any]) -> Any:
-    if type(result).__name__ == "Command" and is_dataclass(result) and not isinstance(result, type):
-        return replace(result, update=update)
-    return update
+    return replace(result, update=update) if _is_command(result) else update
+
+
+def _is_command(result: Any) -> bool:
+    # Where a node can return one, LangGraph is loaded; a plain unit test of a function need not load it.
+    types = sys.modules.get("langgraph.types")
+    return types is not None and isinstance(result, types.Command)
 
 
 def _storable(content: Any) -> Any:
@@ -92,4 +99,7 @@ def _storable(content: Any) -> Any:
         return content
     from pydantic_core import to_jsonable_python
 
-    return to_jsonable_python(content, serialize_unknown=True, inf_nan_mode="strings")
+    try:
+        return to_jsonable_python(content, serialize_unknown=True, inf_nan_mode="strings", bytes_mode="base64")
+    except ValueError as error:
+        raise InvalidValue(f"what a node returned cannot be kept as an artifact: {error}") from error

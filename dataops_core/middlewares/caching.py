@@ -9,16 +9,17 @@ from typing import Any, Final
 
 from dataops_core.contracts.middleware import Around, NodeCall, NodeMiddleware
 
-#: Keys that differ from run to run and say nothing of the input.
-_BOOKKEEPING: Final = frozenset({"session_id", "workflow_name", "artifacts", "session_context", "success", "answer"})
+#: Keys that name the run's place and say nothing of the node's input.
+_BOOKKEEPING: Final = frozenset({"session_id", "workflow_name"})
 
 
 class Caching(NodeMiddleware):
-    """Keeps a node's update by its input, for every session.
+    """Keeps a node's update by its input, for every session: what the node returns may depend on its state alone.
 
     Args:
         ttl: seconds that a result stays known.
-        key: a text that stands for the state; the whole state by default.
+        key: a function of the state that returns the text by which the result is known; the whole state by default,
+            without `session_id` and `workflow_name`. Artifact ids differ from run to run: name what matters instead.
 
     Only results that are plain JSON are kept, and none that stored artifacts, since those belong to one session.
     """
@@ -54,7 +55,7 @@ class Caching(NodeMiddleware):
                 text = json.dumps({k: v for k, v in state.items() if k not in _BOOKKEEPING}, sort_keys=True)
             except (TypeError, ValueError):
                 return None
-        told = "\0".join((call.workflow, call.version, call.node, text))
+        told = "\0".join((call.workflow, call.version, call.node, call.function, text))
         return hashlib.sha256(told.encode(errors="surrogatepass")).hexdigest()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from itertools import count
 from typing import Any, Final
 
 from dataops_core.contracts.middleware import Around, NodeCall, NodeMiddleware
@@ -11,8 +12,10 @@ from dataops_core.errors import Unreachable
 
 #: HTTP statuses of model providers that may pass: timeouts, rate limits, overload and server errors.
 _PASSING_STATUS: Final = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
-#: Connection errors of provider clients carry no status; they are known by name so that no client is imported.
-_PASSING_NAMES: Final = frozenset({"APIConnectionError", "APITimeoutError", "ConnectError", "ReadTimeout", "ReadError"})
+#: Lost connections of HTTP clients and model providers carry no status; known by name, so that no client is imported.
+_PASSING_NAMES: Final = frozenset(
+    {"APIConnectionError", "ConnectionError", "NetworkError", "RemoteProtocolError", "Timeout", "TimeoutException"}
+)
 
 
 class ErrorRecovery(NodeMiddleware):
@@ -21,7 +24,7 @@ class ErrorRecovery(NodeMiddleware):
     Args:
         retries: how often to try again.
         backoff: the first pause in seconds; it doubles each time, and a provider's `retry-after` is respected.
-        max_backoff: the longest pause in seconds.
+        max_backoff: the longest pause in seconds; an error that asks for a longer one is not tried again.
         fallback: what to return when nothing helped: an update, or a function of state and error.
         retry_on: says whether an error is worth a retry; `worth_retrying` by default.
     """
@@ -34,7 +37,7 @@ class ErrorRecovery(NodeMiddleware):
         retries: int = 3,
         *,
         backoff: float = 1.0,
-        max_backoff: float = 30.0,
+        max_backoff: float = 60.0,
         fallback: dict[str, Any] | Callable[[Any, Exception], Any] | None = None,
         retry_on: Callable[[Exception], bool] | None = None,
     ) -> None:
@@ -43,30 +46,28 @@ class ErrorRecovery(NodeMiddleware):
 
     def around(self, call: NodeCall) -> Around:
         """Runs the node up to `retries` + 1 times."""
-        for attempt in range(self.retries + 1):
+        for attempt in count():
             try:
-                result = yield
+                return (yield)
             except Exception as error:
-                if attempt < self.retries and self.retry_on(error):
-                    yield call.sleep(self._pause(attempt, error))
-                    continue
-                if self.fallback is None:
+                asked = _retry_after(error)
+                if attempt < self.retries and asked <= self.max_backoff and self.retry_on(error):
+                    yield call.sleep(max(asked, self._pause(attempt)))
+                elif self.fallback is None:
                     raise
-                if callable(self.fallback):
+                elif callable(self.fallback):
                     return (yield call.io(self.fallback, call.state, error))
-                return dict(self.fallback)
-            return result
-        return None
+                else:
+                    return dict(self.fallback)
 
-    def _pause(self, attempt: int, error: Exception) -> float:
-        told = _retry_after(error)
-        pause: float = self.backoff * 2**attempt * random.uniform(0.5, 1.0)  # noqa: S311
-        return min(max(pause, told), self.max_backoff)
+    def _pause(self, attempt: int) -> float:
+        pause = self.backoff * 2.0 ** min(attempt, 60) * random.uniform(0.5, 1.0)  # noqa: S311
+        return min(pause, self.max_backoff)
 
 
 def worth_retrying(error: Exception) -> bool:
     """Says whether an error may pass by itself: lost connections, time-outs, passing statuses of model providers."""
-    status = getattr(error, "status_code", None)
+    status = getattr(error, "status_code", getattr(getattr(error, "response", None), "status_code", None))
     if isinstance(status, int):
         return status in _PASSING_STATUS
     if isinstance(error, ConnectionError | TimeoutError | Unreachable):

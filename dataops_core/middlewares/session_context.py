@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+from dataclasses import is_dataclass
 from typing import Any
 
 from dataops_core.contracts.middleware import Around, NodeCall, NodeMiddleware
@@ -11,7 +13,7 @@ class SessionContext(NodeMiddleware):
     """Puts `session_context` (summary, recent_messages, global_context) into the state that the node sees."""
 
     name = "with_session_context"
-    order = 40
+    order = 15  # outside of with_caching, which then tells sessions apart
 
     def around(self, call: NodeCall) -> Around:
         """Reads the session, then runs the node; outside a run the context is empty."""
@@ -22,6 +24,9 @@ class SessionContext(NodeMiddleware):
             call.state = {**call.state, "session_context": context}
         elif hasattr(call.state, "model_copy"):
             call.state = call.state.model_copy(update={"session_context": context})
+        elif is_dataclass(call.state):
+            call.state = copy(call.state)
+            object.__setattr__(call.state, "session_context", context)
         result = yield
         return result
 

@@ -16,7 +16,10 @@ class Telemetry(NodeMiddleware):
         from opentelemetry import trace
 
         tracer = trace.get_tracer("dataops")
-        with tracer.start_as_current_span(f"node {call.node}", record_exception=False) as span:
+        # An error's text may hold contents: only its type is told.
+        with tracer.start_as_current_span(
+            f"node {call.node}", record_exception=False, set_status_on_exception=False
+        ) as span:
             for key, value in (
                 ("workflow.name", call.workflow),
                 ("dataops.node.name", call.node),
@@ -30,5 +33,6 @@ class Telemetry(NodeMiddleware):
                 result = yield
             except Exception as error:
                 span.set_attribute("error.type", type(error).__qualname__)
+                span.set_status(trace.StatusCode.ERROR)
                 raise
             return result

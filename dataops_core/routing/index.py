@@ -12,6 +12,7 @@ from dataops_core.routing.terms import character_features, stem, word_features
 # Tuned on labelled queries of two catalogues; broad optima, not sharp ones.
 WORD_SHARE = 0.4
 DESCRIPTION_WEIGHT = 2.0
+COMMON = 0.65  # runs of characters that more than this share of the workflows has: half the work, no accuracy
 
 Vector = dict[int, float]
 
@@ -40,6 +41,8 @@ class Index:
             feature: (number, math.log((1 + size) / (1 + n)) + 1)
             for number, (feature, n) in enumerate(frequency.items())
         }
+        limit = max(COMMON * size, 10)
+        common = {number for number, (f, n) in enumerate(frequency.items()) if f[0] == "#" and n > limit}
         self._unknown = (-1, math.log(1 + size) + 1)
         self._postings = [(array("I"), array("f")) for _ in self._features]
         self._spans: list[tuple[int, int, float]] = []
@@ -51,8 +54,9 @@ class Index:
                 times = DESCRIPTION_WEIGHT if end == start else 1.0
                 for number, weight in self._vector(text).items():
                     total[number] = total.get(number, 0.0) + times * weight
-                    self._postings[number][0].append(end)
-                    self._postings[number][1].append(weight)
+                    if number not in common:
+                        self._postings[number][0].append(end)
+                        self._postings[number][1].append(weight)
                 end += 1
             length = math.sqrt(math.fsum([weight * weight for weight in total.values()]))
             self._spans.append((start, end, length or 1.0))

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from heapq import nsmallest
+from itertools import islice
 from typing import Literal
 
 from dataops_core.contracts.manifest import Manifest
@@ -24,7 +25,8 @@ _META = re.compile(
     r"|what(?: all| else)? (?:can|could|do) (?:you|i|we|dataops|this|it) (?:do|ask|run|offer)"
     r"(?: you)?(?: for)?(?: (?:me|us|here))?"
     r"|what (?:are you able to do|is dataops|is this|are you|are your (?:capabilities|skills|workflows))"
-    r"|(?:show|tell) me what (?:you|it|this|dataops) can do|who are you|how (?:does (?:this|it|dataops) work|do i use (?:this|it|you|dataops)|can you help(?: me| us)?)"
+    r"|(?:show|tell) me what (?:you|it|this|dataops) can do|who are you"
+    r"|how (?:does (?:this|it|dataops) work|do i use (?:this|it|you|dataops)|can you help(?: me| us)?)"
     r"|(?:list|show|show me|give me|tell me|what|which)(?: (?:all|of|the|your|available|installed|are|me|a|list))*"
     r" (?:workflows|capabilities|commands|skills)"
     r"(?: (?:are|is|do|can|could|have|there|available|installed|you|i|we|run|use|ask|for|exist|known|offer|please))*"
@@ -131,14 +133,16 @@ class Router:
             if score > 0:
                 scored.append((-score, workflow, cosines[1:]))
         best = nsmallest(limit, scored)
-        return [self._candidate(text, workflow, -score, cosines) for score, workflow, cosines in best]
+        content = [word for word in dict.fromkeys(text) if is_content(word)]
+        content.sort(key=lambda word: -round(self._index.idf(word), 6))
+        return [self._candidate(content, workflow, -score, cosines) for score, workflow, cosines in best]
 
-    def _candidate(self, text: list[str], workflow: int, score: float, cosines: list[float]) -> Candidate:
-        known = dict.fromkeys(word for word in text if is_content(word) and stem(word) in self._stems[workflow])
-        telling = sorted(known, key=lambda word: -round(self._index.idf(word), 6))[:5]
+    def _candidate(self, content: list[str], workflow: int, score: float, cosines: list[float]) -> Candidate:
+        stems = self._stems[workflow]
+        known = islice((word for word in content if stem(word) in stems), 5)
         best = max(cosines, default=0.0)
         example = self._examples[workflow][cosines.index(best)] if best > 0 else ""
-        return Candidate(self._names[workflow], score, example, tuple(telling))
+        return Candidate(self._names[workflow], score, example, tuple(known))
 
     def _exact(self, query: str) -> Decision | None:
         slash = _SLASH.match(query)

@@ -60,7 +60,8 @@ def test_five_examples_are_enough(real_data, name, top1, top3, auroc):
         hits["run wrong"] += outcome.outcome == "run" and outcome.workflow != row["workflow"]
     found = (hits["top1"] / len(inside), hits["top3"] / len(inside), _auroc(inside, outside))
     print(f"{name}: top-1 {found[0]:.3f}, top-3 {found[1]:.3f}, AUROC {found[2]:.3f}")
-    print(f"  run wrongly {hits['run wrong'] / len(inside):.3f}, out of scope run {hits['run outside'] / len(outside):.3f}")
+    wrongly, needlessly = hits["run wrong"] / len(inside), hits["run outside"] / len(outside)
+    print(f"  run wrongly {wrongly:.3f}, out of scope run {needlessly:.3f}")
     assert found[0] >= top1
     assert found[1] >= top3
     assert found[2] >= auroc
@@ -108,9 +109,10 @@ def test_values_are_never_guessed(real_data):
             same = any(_same(value, accepted) for accepted in row["accepted"].get(name, ()) if accepted != "")
             (right if same else wrong)[extraction.sources[name].rule] += 1
     filled = right.total() + wrong.total()
-    print(f"params: precision {right.total() / filled:.3f}, recall {right.total() / stated:.3f} of {stated}; {right} {wrong}")
-    assert right.total() >= 0.95 * filled
-    assert right.total() >= 0.15 * stated
+    precision, recall = right.total() / filled, right.total() / stated
+    print(f"params: precision {precision:.3f}, recall {recall:.3f} of {stated}; {right} {wrong}")
+    assert precision >= 0.95
+    assert recall >= 0.15
 
 
 def _same(value: object, accepted: object) -> bool:

@@ -100,7 +100,9 @@ def test_what_is_written_like_a_path(query, path):
     assert found.sources["file_path"].rule == "path"
 
 
-@pytest.mark.parametrize("query", ["profile my orders", "24/7 and/or 3/15/2020", "see https://host/a.csv", "profile v1.5", "."])
+@pytest.mark.parametrize(
+    "query", ["profile my orders", "24/7 and/or 3/15/2020", "see https://host/a.csv", "profile v1.5", "."]
+)
 def test_what_is_no_path(query):
     assert _values(query) == {}
 
@@ -237,10 +239,14 @@ _PARAMETERS = st.builds(
     Parameter, st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True), st.sampled_from(PARAMETER_TYPES),
     required=st.booleans(), choices=st.just(("a", "b")),
 )  # fmt: skip
-_PIECES = st.sampled_from(['"', "'", "`", "=", "a=", "b", "[", "{}", "1", " ", "  ", "x.csv", "/", "s3://b/k", "2026-01-01", "\0", ","])
+_PIECES = st.sampled_from(
+    ['"', "'", "`", "=", "a=", "b", "[", "{}", "1", " ", "  ", "x.csv", "/", "s3://b/k", "2026-01-01", "\0", ","]
+)
 
 
-@given(st.lists(_PARAMETERS, max_size=4, unique_by=lambda p: p.name), st.one_of(st.text(), st.lists(_PIECES).map("".join)))
+@given(
+    st.lists(_PARAMETERS, max_size=4, unique_by=lambda p: p.name), st.one_of(st.text(), st.lists(_PIECES).map("".join))
+)
 @settings(max_examples=300, deadline=None)
 def test_any_text_is_searched(parameters, query):
     manifest = _manifest(*parameters)

@@ -28,7 +28,11 @@ JIL = Manifest(
     name="jil_parser",
     version="1.0.0",
     description="Dependencies of AutoSys jobs from a JIL file",
-    example_queries=("What has to run before LOAD_CUSTOMERS?", "which jobs depend on a box", "critical chain of jobs.jil"),
+    example_queries=(
+        "What has to run before LOAD_CUSTOMERS?",
+        "which jobs depend on a box",
+        "critical chain of jobs.jil",
+    ),
 )
 LINEAGE = Manifest(
     name="sql_lineage",
@@ -134,7 +138,9 @@ def test_meta_questions(router, query):
     assert router.route(query).outcome == "capabilities"
 
 
-@pytest.mark.parametrize("query", ["help me profile orders.csv", "list the jobs of a box", "show the columns that feed revenue"])
+@pytest.mark.parametrize(
+    "query", ["help me profile orders.csv", "list the jobs of a box", "show the columns that feed revenue"]
+)
 def test_no_meta_questions(router, query):
     assert router.route(query).outcome == "run"
 
@@ -259,15 +265,24 @@ def test_routing_loads_nothing_heavy():
 @pytest.mark.parametrize(
     ("text", "path"),
     [("orders.csv", True), ("a/b/c", True), ("/tmp/x", True), ("~/x", True), ("../x", True), ("data/my_orders", True),
-     ("C:\\data\\x", True), ("orders 2024.csv", True), ("a.csv.gz", True), ("and/or", False), ("24/7", False), ("U.S", False),
-     ("3/15/2020", False), (".csv", False), ("s3://b/k.csv", False), ("BuildBetter.ai", False), ("1.5", False), ("", False)],
+     ("C:\\data\\x", True), ("orders 2024.csv", True), ("a.csv.gz", True), ("and/or", False), ("24/7", False),
+     ("U.S", False), ("3/15/2020", False), (".csv", False), ("s3://b/k.csv", False), ("BuildBetter.ai", False),
+     ("1.5", False), ("", False)],
 )  # fmt: skip
 def test_what_is_a_path(text, path):
     assert is_path(text) is path
 
 
 def test_words_and_stems():
-    assert words("Profile the orders.csv file, it's 'my own'!") == ["profile", "the", ".csv", "file", "its", "my", "own"]
+    assert words("Profile the orders.csv file, it's 'my own'!") == [
+        "profile",
+        "the",
+        ".csv",
+        "file",
+        "its",
+        "my",
+        "own",
+    ]
     assert words("data_profiler rows=5") == ["data", "profiler", "rows", "5"]
     assert words("ＦＩＬＥ ｎａｍｅ") == ["file", "name"]
     for group in (("profile", "profiles", "profiled", "profiling"), ("query", "queries"), ("column", "columns")):
