@@ -55,7 +55,7 @@ def wrap(middleware: NodeMiddleware, function: F) -> F:
             kwargs = {**kwargs, state_name: call.state}
         return function(*args, **kwargs)
 
-    if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__):
+    if is_coroutine(function):
 
         @functools.wraps(function)
         async def around_async(*args: Any, **kwargs: Any) -> Any:
@@ -73,6 +73,11 @@ def wrap(middleware: NodeMiddleware, function: F) -> F:
         wrapped = cast(F, around_sync)
     setattr(wrapped, MARK, frozenset({middleware.name}) | by_hand(function))
     return wrapped
+
+
+def is_coroutine(function: Any) -> bool:
+    """Says whether calling a node gives a coroutine."""
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
 
 
 def by_hand(function: Any) -> frozenset[str]:

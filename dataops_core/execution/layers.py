@@ -20,7 +20,7 @@ from dataops_core.contracts.middleware import (
     for_middleware,
     outcome,
 )
-from dataops_core.errors import DataOpsError
+from dataops_core.errors import DataOpsError, PluginFailed
 
 log = logging.getLogger(__name__)
 _said: set[tuple[str, str]] = set()
@@ -44,6 +44,9 @@ def layers(middlewares: Sequence[NodeMiddleware], call: NodeCall, required: froz
         call: the node's.
         required: names of middlewares whose defects fail the node.
         depth: where to begin.
+
+    Raises:
+        PluginFailed: a required middleware is defective.
     """
     if depth == len(middlewares):
         return (yield)
@@ -83,8 +86,13 @@ def layers(middlewares: Sequence[NodeMiddleware], call: NodeCall, required: froz
     except _ON_PURPOSE:
         raise
     except BaseException as error:  # SystemExit or CancelledError, too: those that are not its own pass outside
-        if middleware.name in required or _caused_by(error, failure):
+        if _caused_by(error, failure):
             raise
+        if middleware.name in required:
+            raise PluginFailed(
+                f"middleware {middleware.name!r} failed at node {call.node!r}: {error!r:.200}",
+                hint="plugins.require names its plugin: nothing runs without it",
+            ) from error
         _say_once(middleware, call, error)
         if failure is not None:
             raise failure from failure.__cause__

@@ -97,9 +97,9 @@ def _is_command(result: Any) -> bool:
 def _storable(content: Any) -> Any:
     if isinstance(content, str | bytes | bytearray) or hasattr(content, "read") or hasattr(content, "to_parquet"):
         return content
-    from pydantic_core import to_jsonable_python
+    from pydantic_core import from_json, to_json
 
     try:
-        return to_jsonable_python(content, serialize_unknown=True, inf_nan_mode="strings", bytes_mode="base64")
+        return from_json(to_json(content, serialize_unknown=True, inf_nan_mode="strings", bytes_mode="base64"))
     except ValueError as error:
         raise InvalidValue(f"what a node returned cannot be kept as an artifact: {error}") from error

@@ -46,10 +46,13 @@ class ErrorRecovery(NodeMiddleware):
 
     def around(self, call: NodeCall) -> Around:
         """Runs the node up to `retries` + 1 times."""
+        stored = [] if call.staged is None else call.staged
+        before = len(stored)
         for attempt in count():
             try:
                 return (yield)
             except Exception as error:
+                del stored[before:]  # what a failed execution stored is not the node's result
                 asked = _retry_after(error)
                 if attempt < self.retries and asked <= self.max_backoff and self.retry_on(error):
                     yield call.sleep(max(asked, self._pause(attempt)))

@@ -180,10 +180,9 @@ def test_a_run_hears_of_every_node_also_of_subgraphs_and_of_every_attempt(scope:
     assert finished.count("worker") == 3
 
 
-@pytest.mark.parametrize("version", ["v2"])
-def test_astream_events_runs_the_nodes(version: str, maybe_run: RunScope | None) -> None:
+def test_astream_events_runs_the_nodes(maybe_run: RunScope | None) -> None:
     async def events(graph: Any) -> list[tuple[str, str]]:
-        told = graph.astream_events(zoo.INPUT, CONFIG, context={"tenant": "t"}, version=version)
+        told = graph.astream_events(zoo.INPUT, CONFIG, context={"tenant": "t"}, version="v2")
         heard = [(e["event"], e["name"], zoo.normal(e["data"].get("output"))) async for e in told]
         return sorted(e for e in heard if e[0] != "on_chain_stream")
 
@@ -215,8 +214,8 @@ def test_an_interrupt_below_is_found_and_each_of_two_questions_answered(
 
     def dialogue(graph: Any) -> list[str]:
         seen: list[Any] = []
-        for given in (zoo.INPUT, Command(resume="a"), Command(resume="b")):
-            seen.append(graph.invoke(given, CONFIG))
+        for told in (zoo.INPUT, Command(resume="a"), Command(resume="b")):
+            seen.append(graph.invoke(told, CONFIG))
             state = graph.get_state(CONFIG, subgraphs=True)
             below = [task.state.values for task in state.tasks if task.state is not None]
             seen.append((state.next, state.interrupts, below))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import operator
 import re
 from collections.abc import Callable
@@ -81,7 +82,7 @@ class Bound:
         return {"trail": [f"method {state['word']}"]}
 
 
-class Callable_:
+class Speaking:
     def __call__(self, state: State) -> dict[str, Any]:
         return {"trail": [f"object {state['word']}"]}
 
@@ -207,7 +208,7 @@ def zoo(decorate: Decorate = identity, *, asynchronous: bool) -> StateGraph[Any,
     add("writing", decorate(writing))
     add("narrow", decorate(narrow))
     add("method", decorate(Bound().method))
-    add("object", Callable_() if decorate is identity else decorate(Callable_()))
+    add("object", decorate(Speaking()))
     add("partial", decorate(partial(with_prefix, "partial")), input_schema=State)
     add("lambda", lambda state: {"trail": [f"lambda {state['word']}"]})
     add("runnable", RunnableLambda(decorate(lambda state: {"trail": [f"runnable {state['word']}"]})))
@@ -220,7 +221,7 @@ def zoo(decorate: Decorate = identity, *, asynchronous: bool) -> StateGraph[Any,
     add("cached", decorate(cached), cache_policy=CachePolicy())
     add("broken", decorate(broken), error_handler=handler)
     graph.add_edge(START, chain[0])
-    for before, after in zip(chain, chain[1:], strict=False):
+    for before, after in itertools.pairwise(chain):
         graph.add_edge(before, after)
     graph.add_edge("broken", "steer")
     graph.add_node("steer", decorate(steer))
@@ -317,6 +318,6 @@ def normal(value: Any) -> str:
 
 
 def normal_parts(parts: list[Any], *, but: tuple[str, ...] = ()) -> list[str]:
-    """Returns the parts of a stream as sorted texts, since parallel branches end in any order; `values` first, in order."""
+    """Returns the parts of a stream as texts: `values` in order, then others sorted, since branches end anyhow."""
     values = [normal(part) for part in parts if part[1] == "values"]
     return values + sorted(normal(part) for part in parts if part[1] != "values" and part[1] not in but)
