@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from dataops_core import history
+from dataops_core.archive import archive
 from dataops_core.context_summary import summarize
 from dataops_core.contracts.records import ABSENT, ANY, Delete, Put, Record, Stored, Write
 from dataops_core.errors import Conflict, InvalidValue, NotFound
@@ -207,6 +208,34 @@ class SessionManager:
         runs = stores.records.get_many(schema.RUNS, [(owned_id(p), None) for p in reversed(found)])
         messages = history.newest(stores.records, stores.blobs, session_id, limit=50)
         return summarize(session, [run.record for run in runs if run], messages, max_tokens=max_tokens)
+
+    def archive_session(self, session_id: str) -> str:
+        """Ends a session: its messages and runs move into one compressed file, its artifacts stay.
+
+        Returns:
+            The blob key of the file, `archives/{date}/{session_id}.json.gz`.
+
+        Raises:
+            NotFound: no such session.
+            Conflict: a run has the session's turn, or the session is being deleted.
+        """
+        key = archive(self.stores, session_id)
+        announce("session.changed", session_id, change="archived")
+        return key
+
+    def cleanup_expired_sessions(self, *, limit: int = 1000) -> list[str]:
+        """Archives sessions that have been idle for longer than they may; returns the ids of at most `limit`."""
+        archived: list[str] = []
+        cursor: str | None = None
+        while len(archived) < limit:
+            page = self.list_sessions(status="expired", limit=min(limit - len(archived), 50), cursor=cursor)
+            for session in page:
+                with suppress(Conflict):  # it came alive again, or somebody else is at it
+                    self.archive_session(session.session_id)
+                    archived.append(session.session_id)
+            if (cursor := page.cursor) is None:
+                break
+        return archived
 
     def delete_session(self, session_id: str) -> None:
         """Deletes a session and everything that it owns. Its id is never used again.

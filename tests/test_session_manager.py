@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import gzip
+import json
 import subprocess
 import sys
 from collections import Counter
 
 import pytest
 
-from dataops_core import SessionManager
+from dataops_core import ArtifactStore, SessionManager
 from dataops_core.contracts.records import Put
 from dataops_core.errors import Conflict, InvalidValue, NotFound
 from dataops_core.history import TAIL_BYTES, TAIL_MESSAGES, count_tokens
@@ -148,6 +150,60 @@ def test_deleting_leaves_nothing(sessions, stores):
         sessions.get_session(sid)
     assert stores.records.range(schema.SESSION_ITEMS, sid) == []
     assert stores.blobs.list("").items == []
+
+
+def test_archiving_leaves_one_file_and_the_artifacts(sessions, stores):
+    sid = sessions.create_session("ann", metadata={"team": "a"}).session_id
+    for n in range(60):
+        sessions.add_message(sid, "user", f"m{n}", message_id=f"id{n}")
+    sessions.add_message(sid, "assistant", "long " * 10_000)
+    kept = ArtifactStore().store_artifact("x", sid, "w")
+    key = sessions.archive_session(sid)
+    assert key == f"archives/{sessions.get_session(sid).created_at[:10]}/{sid}.json.gz"
+    with stores.blobs.open(key) as stream:
+        told = json.loads(gzip.decompress(stream.read()))
+    assert [m["content"] for m in told["messages"]][:60] == [f"m{n}" for n in range(60)]
+    assert told["messages"][60]["content"] == "long " * 10_000
+    assert [a["artifact_id"] for a in told["artifacts"]] == [kept]
+    assert sessions.get_session(sid).status == "archived"
+    assert sessions.get_messages(sid) == []
+    assert ArtifactStore().get_artifact_content(kept) == "x"
+    with pytest.raises(Conflict, match="archived"):
+        sessions.add_message(sid, "user", "more")
+    assert sessions.archive_session(sid) == key
+
+
+def test_archiving_is_completed_after_a_crash_and_loses_nothing(sessions, stores, monkeypatch):
+    sid = sessions.create_session("ann").session_id
+    for n in range(120):
+        sessions.add_message(sid, "user", f"m{n}")
+    commit, calls = stores.records.commit, []
+
+    def crash(writes):
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return commit(writes)
+
+    monkeypatch.setattr(stores.records, "commit", crash)
+    with pytest.raises(KeyboardInterrupt):
+        sessions.archive_session(sid)
+    monkeypatch.setattr(stores.records, "commit", commit)
+    assert sessions.get_session(sid).status == "archiving"
+    with stores.blobs.open(sessions.archive_session(sid)) as stream:
+        told = json.loads(gzip.decompress(stream.read()))
+    assert [m["content"] for m in told["messages"]] == [f"m{n}" for n in range(120)]
+
+
+def test_cleanup_archives_what_is_expired(sessions, stores):
+    old, young = (sessions.create_session("ann", ttl=60).session_id for _ in range(2))
+    stored = stores.records.get(schema.SESSIONS, old)
+    stores.records.commit(
+        [Put(schema.SESSIONS, {**stored.record, "last_active": "2020-01-01T00:00:00.000000Z"}, stored.token)]
+    )
+    assert sessions.cleanup_expired_sessions() == [old]
+    assert sessions.get_session(old).status == "archived"
+    assert sessions.get_session(young).status == "active"
 
 
 WRITER = """

@@ -85,6 +85,11 @@ def message_key(session_id: str, message_id: str) -> str:
     return f"messages/{session_id}/{message_id}"
 
 
+def archive_key(session_id: str, created_at: str) -> str:
+    """Returns the blob key of an archived session."""
+    return f"archives/{created_at[:10]}/{session_id}.json.gz"
+
+
 def value_key(run_id: str, digest: str) -> str:
     """Returns the blob key of a large graph value."""
     return f"values/{run_id}/{digest}"

@@ -7,7 +7,7 @@ from data_profiler.document import Column, counted
 from data_profiler.engine import Engine
 from data_profiler.missing import set_aside_missing
 from data_profiler.nested import describe_changes, describe_nested, json_types
-from data_profiler.personal import personal_kind
+from data_profiler.personal import SHORTEST, personal_kind
 from data_profiler.privacy import one_line, shown
 from data_profiler.reading import Reading, read_text
 from data_profiler.table import Field
@@ -66,11 +66,11 @@ def _read(engine: Engine, column: Column, field: Field) -> Reading:
     count, distinct = column["count"], column["distinct"]["count"]
     column["kinds_exact"] = shapes.make_shapes(engine, distinct)
     reading = read_text(engine, count, distinct)
-    (judged,) = engine.row("SELECT sum(n)::BIGINT FROM shapes")
-    column["patterns"] = [
-        {"pattern": one_line(p), "count": round(n * count / judged)} for p, n in shapes.patterns(engine, 5)
-    ]
-    column["personal"] = personal_kind(engine, field, count, reading.type)
+    judged = count if column["kinds_exact"] else engine.row("SELECT sum(n)::BIGINT FROM shapes")[0]
+    found = shapes.patterns(engine, 5)
+    column["patterns"] = [{"pattern": one_line(p), "count": round(n * count / judged)} for p, n in found]
+    if column["length"] and column["length"]["max"] >= SHORTEST:
+        column["personal"] = personal_kind(engine, field, count, judged, reading.type)
     return reading
 
 

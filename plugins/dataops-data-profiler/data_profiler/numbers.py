@@ -57,6 +57,7 @@ def describe(engine: Engine) -> dict[str, Any] | None:
     function = "quantile_cont" if exact else "approx_quantile"
     quantiles = engine.row(f"SELECT {function}(x, {wanted}) FROM numbers")[0]
     return {
+        "count": n,
         "min": _plain(low),
         "max": _plain(high),
         "mean": _plain(mean),
@@ -70,8 +71,16 @@ def describe(engine: Engine) -> dict[str, Any] | None:
     }
 
 
-def sentinels(engine: Engine) -> list[dict[str, Any]]:
-    """Returns numbers that stand for "unknown": -999, 9999 and the like, at an end and away from all the rest."""
+def sentinels(engine: Engine, numbers: dict[str, Any]) -> list[dict[str, Any]]:
+    """Returns numbers that stand for "unknown": -999, 9999 and the like, at an end and away from all the rest.
+
+    Args:
+        engine: with the table `numbers`.
+        numbers: the result of `describe`.
+    """
+    # The outermost of them are the ends of the column.
+    if not {numbers["min"], numbers["max"]} & set(_SENTINELS):
+        return []
     listed = ", ".join(f"{x:.1f}" for x in _SENTINELS)
     found = engine.rows(
         f"SELECT x, count(*), list(rid ORDER BY rid)[:{_EXAMPLES}] FROM numbers WHERE x IN ({listed})"
@@ -107,9 +116,10 @@ def outliers(engine: Engine, numbers: dict[str, Any], known: list[dict[str, Any]
         known: sentinels, which are not counted.
     """
     left_out = " AND x NOT IN (" + ", ".join(str(float(s["value"])) for s in known) + ")" if known else ""
-    n, low, high = engine.row(f"SELECT count(x), min(x), max(x) FROM numbers WHERE true{left_out}")
+    n, low, high = numbers["count"], numbers["min"], numbers["max"]
     q1, middle, q3 = (numbers["quantiles"][p] for p in ("p25", "p50", "p75"))
     if known:
+        n, low, high = engine.row(f"SELECT count(x), min(x), max(x) FROM numbers WHERE true{left_out}")
         q1, middle, q3 = (_quantile(engine, "x", q, n, left_out) for q in (0.25, 0.5, 0.75))
     if n < 5 or q3 <= q1:
         return None

@@ -11,16 +11,19 @@ from data_profiler.table import Field
 
 #: So many values of a suspicious form are checked one by one.
 MOST_CHECKED = 1000
+#: No personal datum is shorter, in characters: a@b.de, 1.2.3.4.
+SHORTEST = 6
 _EXAMPLES = 5
 
 
-def personal_kind(engine: Engine, field: Field, count: int, kind_of_column: str) -> dict[str, Any] | None:
+def personal_kind(engine: Engine, field: Field, count: int, judged: int, kind_of_column: str) -> dict[str, Any] | None:
     """Returns what personal data a column holds, or None.
 
     Args:
         engine: with the tables `counts` and `shapes`.
         field: the column.
         count: how many rows have a value.
+        judged: of how many of them `shapes` tells.
         kind_of_column: its type; decimals and dates are never personal.
 
     Returns:
@@ -31,7 +34,7 @@ def personal_kind(engine: Engine, field: Field, count: int, kind_of_column: str)
     kinds = kinds_for(field.header)
     formed = [kind for kind in kinds if kind.share]
     sums = ", ".join(f"sum(n) FILTER (regexp_full_match(shape, {literal(kind.shape)}))::BIGINT" for kind in formed)
-    judged, *parts = engine.row(f"SELECT sum(n)::BIGINT, {sums} FROM shapes")
+    parts = engine.row(f"SELECT {sums} FROM shapes")
     of_form = {kind: round((part or 0) * count / judged) for kind, part in zip(formed, parts, strict=True)}
     for kind in kinds:
         if kind.share:

@@ -49,9 +49,9 @@ def _describe_numbers(engine: Engine, column: Column) -> None:
     column["numbers"] = described
     if described is None:
         return
-    column["sentinels"] = numbers.sentinels(engine)
+    column["sentinels"] = numbers.sentinels(engine, described)
     column["outliers"] = found = numbers.outliers(engine, described, column["sentinels"])
-    low, high = engine.row("SELECT min(x), max(x) FROM numbers")
+    low, high = described["min"], described["max"]
     if found or column["sentinels"]:
         dummies = ", ".join(str(float(s["value"])) for s in column["sentinels"]) or "NULL"
         fences = [found["low_fence"], found["high_fence"]] if found else [low, high]
@@ -60,7 +60,7 @@ def _describe_numbers(engine: Engine, column: Column) -> None:
             fences,
         )
     if low is not None:
-        column["histogram"] = numbers.histogram(engine, low, high)
+        column["histogram"] = numbers.histogram(engine, float(low), float(high))
     if column["type"] == "integer":
         _exact_ends(engine, described)
 

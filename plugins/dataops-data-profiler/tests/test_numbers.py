@@ -43,7 +43,7 @@ def test_numbers_are_read_as_they_are_written(
 
 
 @given(st.lists(st.floats(-1e9, 1e9).map(lambda x: round(x, 3)), min_size=3, max_size=30))
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_figures_agree_with_the_standard_library(profiled: Callable[..., Any], values: list[float]) -> None:
     numbers = column_of(profiled, [f"{v:.3f}" for v in values])["numbers"]
     assert numbers["mean"] == pytest.approx(statistics.fmean(values), rel=1e-9, abs=1e-6)

@@ -31,7 +31,7 @@ def loaded(path: Path, *, rewrite: bool) -> list[tuple[Any, ...]]:
 
 
 @given(ROWS)
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_both_ways_of_loading_read_what_was_written(tmp_path: Path, rows: list[tuple[str, ...]]) -> None:
     out = io.StringIO()
     csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows([("key", "second", "third"), *rows])
@@ -43,7 +43,7 @@ def test_both_ways_of_loading_read_what_was_written(tmp_path: Path, rows: list[t
 
 
 @given(st.lists(st.lists(st.sampled_from(["1", "x", "", "y z"]), min_size=1, max_size=5), min_size=1, max_size=8))
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_row_and_no_cell_is_lost(tmp_path: Path, rows: list[list[str]]) -> None:
     path = tmp_path / "data.csv"
     text = "first,second,third\n" + "a,b,c\n" * len(rows) + "".join(",".join(row) + "\n" for row in rows)
