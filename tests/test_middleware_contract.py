@@ -18,10 +18,12 @@ from langgraph.types import Command, interrupt
 from pydantic import BaseModel
 from typing_extensions import TypedDict
 
+from dataops_core import ArtifactStore
 from dataops_core.contracts.middleware import NodeCall, NodeMiddleware, adrive, drive, ordered
 from dataops_core.decorators import wrap
 from dataops_core.errors import Conflict, FenceLost, RunTimeout
 from dataops_core.execution import layers
+from dataops_core.execution.scope import current_run
 from tests.graph_runs import GraphRuns
 
 COLOURS = pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
@@ -538,6 +540,42 @@ def test_an_outer_retry_runs_the_inner_ones_again_from_the_same_state(runs: Grap
     result = runs(one(coloured(node, asynchronous)), middlewares=hooks, asynchronous=asynchronous)
     assert result.state["text"] == "ox+"
     assert heard == ["ox", "ox"]
+
+
+def test_each_sees_the_state_that_it_passed_on(runs: GraphRuns) -> None:
+    seen: list[str] = []
+
+    def replaces(name: str) -> Body:
+        def around(call: NodeCall) -> Any:
+            call.state = {**call.state, "word": call.state["word"] + name}
+            yield
+            seen.append(call.state["word"])
+
+        return around
+
+    runs(one(says), middlewares=[middleware(replaces(n), n, order) for order, n in enumerate("abc")])
+    assert seen == ["oxabc", "oxab", "oxa"]
+
+
+def test_what_a_failed_execution_stored_is_not_kept(runs: GraphRuns) -> None:
+    trouble = iter([ValueError("once"), None])
+
+    def again(call: NodeCall) -> Any:
+        with suppress(ValueError):
+            return (yield)
+        return (yield)
+
+    def node(state: State) -> dict[str, Any]:
+        error = next(trouble)
+        ArtifactStore().store_artifact(f"{error}", current_run.get().session_id, "graph", name="try")  # type: ignore[union-attr]
+        if error:
+            raise error
+        return says(state)
+
+    result = runs(one(node), middlewares=[middleware(again)])
+    kept = ArtifactStore().list_artifacts(result.session_id)
+    assert [ArtifactStore().get_artifact_content(a.artifact_id) for a in kept] == ["None"]
+    assert [a.artifact_id for a in kept] == list(result.artifacts)
 
 
 @PLACES

@@ -478,7 +478,11 @@ def test_results_with_artifacts_are_not_kept(runs: GraphRuns, counted: Any) -> N
     assert counted.ran == ["ox"]
 
 
-@pytest.mark.parametrize("returned", [{"value": object()}, {"value": (1, 2)}, {"value": math.nan}, None], ids=repr)
+@pytest.mark.parametrize(
+    "returned",
+    [{"value": object()}, {"value": (1, 2)}, {"value": math.nan}, None],
+    ids=["object", "tuple", "nan", "none"],
+)
 def test_results_that_are_not_plain_json_are_not_kept(runs: GraphRuns, returned: Any) -> None:
     ran: list[int] = []
 

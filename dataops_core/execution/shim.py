@@ -1,7 +1,7 @@
 """The node shim: it stands around every node of a workflow's graph and carries the middlewares of hooks.
 
-It is put on a copy of the compiled graph and keeps what LangGraph looks at: subgraph discovery (`deps`), native async
-(`afunc`), cache identity (`__qualname__`), and no extra traced run.
+It is put on a copy of the compiled graph and keeps what LangGraph looks at: subgraph discovery (`deps`), cache identity
+(`__qualname__`), the tools that are drawn, and no extra traced run.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from copy import copy
-from functools import partial
 from typing import Annotated, Any, get_origin
 
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
@@ -46,10 +45,8 @@ class NodeShim(RunnableLambda[Any, Any]):
         has_artifacts_key: bool,
         required: frozenset[str] = frozenset(),
     ) -> None:
-        if _native_async(inner):
-            super().__init__(_identity, _aidentity, name=name)
-        else:
-            super().__init__(_identity, name=name)
+        # What it is made of never runs: it stands for the node wherever LangGraph looks at one.
+        super().__init__(_identity, _aidentity, name=name)
         self.inner = inner
         self.node = name
         function: Any = getattr(inner, "func", None) or getattr(inner, "afunc", None)
@@ -239,14 +236,6 @@ def _identity(input: Any) -> Any:
 
 async def _aidentity(input: Any) -> Any:
     return input
-
-
-def _native_async(inner: Any) -> bool:
-    if hasattr(inner, "afunc") or hasattr(inner, "func"):
-        function = getattr(inner, "afunc", None)
-        # LangGraph stores partial(run_in_executor, ...) for sync nodes.
-        return function is not None and not isinstance(function, partial)
-    return type(inner).ainvoke is not Runnable.ainvoke
 
 
 __all__ = ["NodeShim", "shimmed"]
