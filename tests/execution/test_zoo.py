@@ -192,7 +192,7 @@ def test_astream_events_runs_the_nodes(maybe_run: RunScope | None) -> None:
 
 
 @pytest.mark.parametrize("schema", zoo.SCHEMAS, ids=lambda s: s.__name__)
-@EVERY
+@pytest.mark.parametrize("variant", ["shimmed", "both"])
 @COLOURS
 def test_every_kind_of_state(schema: Any, variant: str, asynchronous: bool, maybe_run: RunScope | None) -> None:
     decorated, compiled = VARIANTS[variant]
