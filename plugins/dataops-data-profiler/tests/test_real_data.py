@@ -14,7 +14,7 @@ from data_profiler.engine import opened
 from data_profiler.text_table import load_text
 
 ROOT = Path(os.environ.get("DATAOPS_REAL_DATA", ""))
-pytestmark = pytest.mark.skipif("DATAOPS_REAL_DATA" not in os.environ, reason="DATAOPS_REAL_DATA is not set")
+pytestmark = pytest.mark.real_data
 
 # File: rows, codes that must be found as "code" or "code:column", decisions as (subject, part of what was decided).
 Expected = tuple[int, set[str], dict[str, str]]
