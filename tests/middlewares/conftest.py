@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
+from dataops_core.execution import layers
 from tests.graph_runs import GraphRuns
 
 
 @pytest.fixture
 def runs(stores: Any, monkeypatch: pytest.MonkeyPatch) -> GraphRuns:
+    """Runs graphs; what was said once may be said again."""
+    monkeypatch.setattr(layers, "_said", set())
     return GraphRuns(stores, monkeypatch)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,8 +13,11 @@ from pydantic import BaseModel
 from typing_extensions import TypedDict
 
 from dataops_core import ArtifactStore, WorkflowState
-from dataops_core.contracts.middleware import IO, NodeCall, Sleep
+from dataops_core.contracts.middleware import IO, NodeCall, NodeMiddleware, Sleep
+from dataops_core.decorators import wrap
+from tests.graph_runs import GraphRuns
 
+Body = Callable[[NodeCall], Any]
 COLOURS = pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
 
 
@@ -39,6 +44,7 @@ def coloured(function: Any, asynchronous: bool) -> Any:
     if not asynchronous:
         return function
 
+    @functools.wraps(function)
     async def node(state: Any) -> Any:
         return function(state)
 
@@ -86,3 +92,20 @@ def play(middleware: Any, script: list[Any], state: Any = None) -> tuple[Any, li
                 request = around.throw(answer) if isinstance(answer, Exception) else around.send(answer)
     except StopIteration as stop:
         return stop.value, pauses, tries
+
+
+def middleware(body: Body, name: str = "", order: float = 100) -> NodeMiddleware:
+    """Returns a middleware whose `around` is a function of the call."""
+    members = {"name": name or body.__name__, "order": order, "around": lambda self, call: body(call)}
+    return type("Made", (NodeMiddleware,), members)()  # type: ignore[no-any-return]
+
+
+def says(state: State) -> dict[str, Any]:
+    return {"text": f"{state['word']}!"}
+
+
+def run_with(runs: GraphRuns, place: str, body: Body, function: Any, asynchronous: bool, **options: Any) -> Any:
+    node = coloured(function, asynchronous)
+    if place == "decorator":
+        return runs(one(wrap(middleware(body), node)), asynchronous=asynchronous, **options)
+    return runs(one(node), middlewares=[middleware(body)], asynchronous=asynchronous, **options)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import time
 from contextlib import suppress
 from typing import Any
@@ -11,66 +10,17 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from langgraph.graph import START, StateGraph
 from langgraph.types import Command, interrupt
-from typing_extensions import TypedDict
 
-from dataops_core.contracts.middleware import NodeCall, NodeMiddleware, adrive, drive
+from dataops_core.contracts.middleware import NodeCall, adrive, drive
 from dataops_core.decorators import wrap
 from dataops_core.errors import FenceLost, RunTimeout
 from dataops_core.execution import layers
 from tests.graph_runs import GraphRuns
-from tests.hostile_middlewares import HARMLESS_HERE, HOSTILE, Body, insists_on_rubbish, raises_after
+from tests.middlewares.hostile import HARMLESS_HERE, HOSTILE, Body, insists_on_rubbish, raises_after
+from tests.middlewares.nodes import COLOURS, State, coloured, middleware, one, run_with, says
 
-COLOURS = pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
 PLACES = pytest.mark.parametrize("place", ["hook", "decorator"])
-
-
-class State(TypedDict, total=False):
-    word: str
-    text: str
-    trail: list[str]
-
-
-@pytest.fixture
-def runs(stores: Any, monkeypatch: pytest.MonkeyPatch) -> GraphRuns:
-    monkeypatch.setattr(layers, "_said", set())
-    return GraphRuns(stores, monkeypatch)
-
-
-def middleware(body: Body, name: str = "", order: float = 100) -> NodeMiddleware:
-    """Returns a middleware whose `around` is a function of the call."""
-    members = {"name": name or body.__name__, "order": order, "around": lambda self, call: body(call)}
-    return type("Made", (NodeMiddleware,), members)()  # type: ignore[no-any-return]
-
-
-def one(node: Any, schema: Any = State) -> StateGraph[Any, Any, Any, Any]:
-    graph: StateGraph[Any, Any, Any, Any] = StateGraph(schema)
-    graph.add_node("node", node)
-    graph.add_edge(START, "node")
-    return graph
-
-
-def coloured(function: Any, asynchronous: bool) -> Any:
-    if not asynchronous:
-        return function
-
-    @functools.wraps(function)
-    async def node(state: Any) -> Any:
-        return function(state)
-
-    return node
-
-
-def says(state: State) -> dict[str, Any]:
-    return {"text": f"{state['word']}!"}
-
-
-def run_with(runs: GraphRuns, place: str, body: Body, function: Any, asynchronous: bool, **options: Any) -> Any:
-    node = coloured(function, asynchronous)
-    if place == "decorator":
-        return runs(one(wrap(middleware(body), node)), asynchronous=asynchronous, **options)
-    return runs(one(node), middlewares=[middleware(body)], asynchronous=asynchronous, **options)
 
 
 # What steers the graph or the run passes outside of plugin code.
@@ -201,7 +151,7 @@ def test_a_hostile_middleware_harms_only_itself(
 
     hooks = [middleware(good("a"), "a", 0), middleware(body, order=position), middleware(good("b"), "b", 100)]
     result = runs(one(coloured(node, asynchronous)), middlewares=hooks, asynchronous=asynchronous)
-    assert (result.status, result.state) == ("success", {"word": "ox", "text": "ox!"})
+    assert (result.status, result.state["word"], result.state["text"]) == ("success", "ox", "ox!")
     assert ran == ["ox"]
     assert heard == ["a", "b", "b ox!", "a ox!"]
     said = [r.getMessage() for r in caplog.records if repr(body.__name__) in r.getMessage()]

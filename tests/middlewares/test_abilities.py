@@ -13,66 +13,17 @@ import pytest
 from langgraph.graph import START, StateGraph
 from langgraph.types import Command, interrupt
 from pydantic import BaseModel
-from typing_extensions import TypedDict
 
 from dataops_core import ArtifactStore
 from dataops_core.contracts.middleware import NodeCall, NodeMiddleware, adrive, drive, ordered
 from dataops_core.decorators import wrap
 from dataops_core.errors import Conflict
-from dataops_core.execution import layers
 from dataops_core.execution.scope import current_run
 from tests.graph_runs import GraphRuns
-from tests.hostile_middlewares import Body
+from tests.middlewares.hostile import Body
+from tests.middlewares.nodes import COLOURS, Bare, State, coloured, middleware, one, run_with, says
 
-COLOURS = pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
 PLACES = pytest.mark.parametrize("place", ["hook", "decorator"])
-
-
-class State(TypedDict, total=False):
-    word: str
-    text: str
-    trail: list[str]
-
-
-@pytest.fixture
-def runs(stores: Any, monkeypatch: pytest.MonkeyPatch) -> GraphRuns:
-    monkeypatch.setattr(layers, "_said", set())
-    return GraphRuns(stores, monkeypatch)
-
-
-def middleware(body: Body, name: str = "", order: float = 100) -> NodeMiddleware:
-    """Returns a middleware whose `around` is a function of the call."""
-    members = {"name": name or body.__name__, "order": order, "around": lambda self, call: body(call)}
-    return type("Made", (NodeMiddleware,), members)()  # type: ignore[no-any-return]
-
-
-def one(node: Any, schema: Any = State) -> StateGraph[Any, Any, Any, Any]:
-    graph: StateGraph[Any, Any, Any, Any] = StateGraph(schema)
-    graph.add_node("node", node)
-    graph.add_edge(START, "node")
-    return graph
-
-
-def coloured(function: Any, asynchronous: bool) -> Any:
-    if not asynchronous:
-        return function
-
-    @functools.wraps(function)
-    async def node(state: Any) -> Any:
-        return function(state)
-
-    return node
-
-
-def says(state: State) -> dict[str, Any]:
-    return {"text": f"{state['word']}!"}
-
-
-def run_with(runs: GraphRuns, place: str, body: Body, function: Any, asynchronous: bool, **options: Any) -> Any:
-    node = coloured(function, asynchronous)
-    if place == "decorator":
-        return runs(one(wrap(middleware(body), node)), asynchronous=asynchronous, **options)
-    return runs(one(node), middlewares=[middleware(body)], asynchronous=asynchronous, **options)
 
 
 def test_order_is_by_order_then_name(runs: GraphRuns) -> None:
@@ -157,7 +108,7 @@ class Model(BaseModel):
     text: str = ""
 
 
-@pytest.mark.parametrize("schema", [State, Model], ids=["dict", "pydantic"])
+@pytest.mark.parametrize("schema", [Bare, Model], ids=["dict", "pydantic"])
 @PLACES
 @COLOURS
 def test_the_state_may_be_replaced(runs: GraphRuns, schema: Any, place: str, asynchronous: bool) -> None:
@@ -351,7 +302,7 @@ def test_a_call_tells_where_it_is(runs: GraphRuns) -> None:
     assert (outer.node, inner.node) == ("outer", "node")
     assert inner.path[: len(outer.path)] == outer.path
     assert len(inner.path) == 2 * len(outer.path)
-    assert inner.function == f"{__name__}.says"
+    assert inner.function == f"{says.__module__}.says"
     for call in calls:
         assert (call.workflow, call.version, call.attempt) == ("where", "1.0.0", 1)
         assert (call.run_id, call.session_id) == (result.run_id, result.session_id)

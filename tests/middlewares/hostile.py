@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 from dataops_core.contracts.middleware import NodeCall
-
-Body = Callable[[NodeCall], Any]
+from tests.middlewares.nodes import Body
 
 
 def raises_at_once(call: NodeCall) -> Any:
