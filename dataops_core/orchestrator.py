@@ -1,15 +1,17 @@
 """From a query to an answer: a LangGraph graph of two nodes, route and run, with a tiny state.
 
 The graph has no checkpointer: the run's record is its state. Its node `route` picks the workflow and reads its values
-without a model; `run` executes the workflow on its own thread. A query that asks for no run is answered at once.
+without a model, or finds that the message answers a question that is open in the session; `run` executes the workflow
+on its own thread. A message that asks for no run is answered at once.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +19,17 @@ from typing_extensions import TypedDict
 
 from dataops_core import history, settings
 from dataops_core.contracts.manifest import Manifest
-from dataops_core.contracts.records import ABSENT, Put
+from dataops_core.contracts.records import ABSENT, Put, Record
 from dataops_core.errors import DataOpsError, InvalidValue, NoMatch
+from dataops_core.execution.acceptance import said_before
+from dataops_core.execution.questions import check
 from dataops_core.execution.runner import Runner, RunResult
+from dataops_core.execution.runs import Runs
 from dataops_core.execution.scope import Listener
 from dataops_core.history import Draft
 from dataops_core.plugin.manager import plugins
-from dataops_core.routing.parameters import extract, missing, validate
+from dataops_core.routing.answers import is_cancel, understand
+from dataops_core.routing.parameters import extract, validate
 from dataops_core.routing.router import Candidate, Decision, Router
 from dataops_core.session import new_record, require_active
 from dataops_core.session_manager import SessionManager
@@ -35,7 +41,9 @@ from dataops_core.workflow_registry import WORKFLOW_REGISTRY
 class OrchestratorState(TypedDict, total=False):
     """What goes in: `user_query`, and perhaps `session_id`, `user_id`, `message_id`. What comes out: the rest.
 
-    `status` is the run's, or `answered` (a question about DataOps itself), `no_match`, or `needs_input`.
+    `status` is the run's (`interrupted`: it asks `question`, which names its `run_id`), or `answered` (a question about
+    DataOps itself), `no_match`, or `needs_input` (a value that was given is wrong). A question of an earlier run that
+    is still open comes with the answer of a later one.
     """
 
     user_query: str
@@ -43,7 +51,7 @@ class OrchestratorState(TypedDict, total=False):
     user_id: str
     message_id: str
     workflow: str
-    input: dict[str, Any]
+    task: dict[str, Any]
     final_response: str
     run_id: str | None
     status: str
@@ -53,8 +61,16 @@ class OrchestratorState(TypedDict, total=False):
     error: dict[str, Any] | None
 
 
-#: An answer without a run: status, text, and the error that it tells of.
-Reply = tuple[str, str, DataOpsError | None]
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer that starts no run: status, text, the error that it tells of, and the run whose question is open."""
+
+    status: str
+    text: str
+    error: DataOpsError | None = None
+    parked: Record | None = None
+
+
 _listener: ContextVar[Listener | None] = ContextVar("dataops_listener", default=None)
 _router: tuple[tuple[Any, ...], Router] | None = None
 
@@ -82,23 +98,27 @@ def router() -> Router:
 def route(state: OrchestratorState) -> Any:
     """Picks the workflow and its values and goes on to `run`, or answers at once when there is nothing to run."""
     chosen, reply = _decide(state)
-    return _command(chosen if reply is None else {**chosen, **_keep(state, *reply)})
+    return _command(chosen if reply is None else {**chosen, **_keep(state, reply)})
 
 
 def run(state: OrchestratorState) -> OrchestratorState:
-    """Runs the chosen workflow."""
-    return _told(Runner(listener=_listener.get()).run(**_arguments(state)))
+    """Does what `route` has decided: runs a workflow, answers or cancels an interrupted run, or waits for one."""
+    task = dict(state["task"])
+    runner, parked = Runner(listener=_listener.get()), task.pop("parked", None)
+    return _told(getattr(runner, task.pop("do"))(**task), parked)
 
 
 async def aroute(state: OrchestratorState) -> Any:
-    """Async `route`; only an answer without a run has something to wait for."""
-    chosen, reply = _decide(state)
-    return _command(chosen if reply is None else {**chosen, **(await asyncio.to_thread(_keep, state, *reply))})
+    """Async `route`; a new session, and a query that leads to a run, have nothing to wait for."""
+    chosen, reply = await asyncio.to_thread(_decide, state) if state.get("session_id") else _decide(state)
+    return _command(chosen if reply is None else {**chosen, **(await asyncio.to_thread(_keep, state, reply))})
 
 
 async def arun(state: OrchestratorState) -> OrchestratorState:
     """Async `run`."""
-    return _told(await Runner(listener=_listener.get()).arun(**_arguments(state)))
+    task = dict(state["task"])
+    runner, parked = Runner(listener=_listener.get()), task.pop("parked", None)
+    return _told(await getattr(runner, f"a{task.pop('do')}")(**task), parked)
 
 
 def capabilities(manifests: Any) -> str:
@@ -115,49 +135,92 @@ def _decide(state: OrchestratorState) -> tuple[OrchestratorState, Reply | None]:
     query = state.get("user_query", "")
     if not isinstance(query, str) or not query.strip():
         raise InvalidValue("the query is empty", hint='ask something, e.g. "profile orders.csv"')
+    parked: Record | None = None
+    if session_id := state.get("session_id"):
+        runs = Runs(open_stores())
+        said = said_before(runs, session_id, state.get("message_id"))
+        if said is not None:
+            return {"task": {"do": "attend", "run_id": said.run["run_id"]}}, None
+        parked = runs.parked(session_id)
     decision = router().route(query)
     told: OrchestratorState = {"candidates": [_candidate(c) for c in decision.candidates]}
+    if parked is not None and (answer := _answer(state, query, parked, decision)):
+        return {**told, **answer[0]}, answer[1]
     if decision.outcome == "capabilities":
-        return told, ("answered", capabilities(plugins().manifests().values()), None)
+        return told, Reply("answered", capabilities(plugins().manifests().values()), None, parked)
     if decision.outcome == "none" or decision.workflow is None:
+        if parked is not None:
+            # Nothing else fits either: most likely a try to answer.
+            return told, _not_understood(parked, "That is no answer to the question.")
         error: DataOpsError = NoMatch(_none(decision), hint="dataops list shows the installed workflows")
-        return told, ("no_match", error.message, error)
+        return told, Reply("no_match", error.message, error)
     told["workflow"] = decision.workflow
     manifest = WORKFLOW_REGISTRY.manifest(decision.workflow)
     try:
-        return {**told, "input": _values(query, manifest)}, None
+        values, note = _values(query, manifest)
     except InvalidValue as wrong:
-        return told, ("needs_input", wrong.message, wrong)
+        return told, Reply("needs_input", wrong.message, wrong, parked)
+    names = ("session_id", "message_id")
+    task = {
+        "do": "run",
+        "workflow": decision.workflow,
+        "values": values,
+        "query": query,
+        "note": note,
+        "user_id": state.get("user_id", "local"),
+        "parked": parked and {"run_id": parked["run_id"], "question": parked["question"]},
+        **{name: state[name] for name in names if state.get(name)},  # type: ignore[literal-required]
+    }
+    return {**told, "task": task}, None
 
 
-def _values(query: str, manifest: Manifest) -> dict[str, Any]:
+def _answer(
+    state: OrchestratorState, query: str, parked: Record, decision: Decision
+) -> tuple[OrchestratorState, Reply | None] | None:
+    """Returns what a message does to the run that waits for an answer, or None when it is about something else."""
+    run_id, question = parked["run_id"], parked["question"]
+    told: OrchestratorState = {"workflow": parked["workflow"]}
+    if is_cancel(query):
+        return {**told, "task": {"do": "cancel", "run_id": run_id}}, None
+    manifest = WORKFLOW_REGISTRY.manifest(parked["workflow"])
     allowed = settings.current().allowed_paths
+    try:
+        answer = understand(query, question, manifest, decision, cwd=Path.cwd(), allowed_paths=allowed)
+        if answer is None:
+            return None
+        check(answer.value, question)
+    except InvalidValue as wrong:
+        return told, _not_understood(parked, wrong.message)
+    task = {
+        "do": "answer",
+        "run_id": run_id,
+        "value": answer.value,
+        "values": dict(answer.values),
+        "question_id": question["id"],
+        "text": query,
+        "message_id": state.get("message_id"),
+    }
+    return {**told, "task": task}, None
+
+
+def _not_understood(parked: Record, why: str) -> Reply:
+    return Reply("interrupted", f"{why} {parked['question']['prompt']}", None, parked)
+
+
+def _values(query: str, manifest: Manifest) -> tuple[dict[str, Any], str]:
+    """Returns the values that a query gives, and what was seen in it and not used."""
     found = extract(query, manifest, cwd=Path.cwd())
-    if lacking := missing(found.values, manifest):
-        raise missing_values(manifest.name, lacking, found.notes)
-    if found.notes:
+    if found.notes and not manifest.missing(found.values):
         # What was said and not understood is told, never dropped for a default.
         raise InvalidValue("; ".join(found.notes), hint="say it as name=value", details={"workflow": manifest.name})
-    return validate(found.values, manifest, cwd=Path.cwd(), allowed_paths=allowed)
+    values = validate(found.values, manifest, cwd=Path.cwd(), allowed_paths=settings.current().allowed_paths)
+    return values, "; ".join(found.notes)
 
 
-def missing_values(workflow: str, parameters: Sequence[Any], notes: Sequence[str] = ()) -> InvalidValue:
-    """Returns the error that names the values a workflow still needs, and what was seen and not used."""
-    names = ", ".join(p.name for p in parameters)
-    asked = " ".join(p.prompt or f"What is {p.name} ({p.description or p.type})?" for p in parameters)
-    first = parameters[0]
-    example = first.example if first.example is not None else "..."
-    return InvalidValue(
-        " ".join([f"{workflow} needs {names}. {asked}", *(f"({note})" for note in notes)]),
-        hint=f"say it in the query, e.g. {first.name}={example}",
-        details={"workflow": workflow, "missing": [p.name for p in parameters]},
-    )
-
-
-def _keep(state: OrchestratorState, status: str, answer: str, error: DataOpsError | None) -> OrchestratorState:
+def _keep(state: OrchestratorState, reply: Reply) -> OrchestratorState:
     """Keeps the query and its answer in the session, in one commit, without a run."""
     stores, asked = open_stores(), Draft("user", state["user_query"], message_id=state.get("message_id"))
-    drafts = [asked, Draft("assistant", answer)]
+    drafts = [asked, Draft("assistant", reply.text)]
     session_id = state.get("session_id")
     if session_id is None:
         at = schema.iso(stores.records.now())
@@ -179,37 +242,32 @@ def _keep(state: OrchestratorState, status: str, answer: str, error: DataOpsErro
         if not already():
             SessionManager(stores).change(session_id, change, settled=already)
     return {
-        "final_response": answer,
+        "final_response": reply.text,
         "session_id": session_id,
-        "run_id": None,
-        "status": status,
-        "question": None,
+        "run_id": reply.parked["run_id"] if reply.parked and reply.status == "interrupted" else None,
+        "status": reply.status,
+        "question": _question(reply.parked),
         "artifacts": [],
-        "error": error.as_dict() if error else None,
+        "error": reply.error.as_dict() if reply.error else None,
     }
 
 
-def _arguments(state: OrchestratorState) -> dict[str, Any]:
-    return {
-        "workflow": state["workflow"],
-        "values": state["input"],
-        "session_id": state.get("session_id"),
-        "user_id": state.get("user_id", "local"),
-        "query": state["user_query"],
-        "message_id": state.get("message_id"),
-    }
-
-
-def _told(result: RunResult) -> OrchestratorState:
+def _told(result: RunResult, parked: Record | None) -> OrchestratorState:
+    asked = {**result.question, "run_id": result.run_id} if result.question else _question(parked)
     return {
         "final_response": result.answer,
         "session_id": result.session_id,
+        "workflow": result.workflow,
         "run_id": result.run_id,
         "status": result.status,
-        "question": dict(result.question) if result.question else None,
+        "question": asked,
         "artifacts": list(result.artifacts),
         "error": dict(result.error) if result.error else None,
     }
+
+
+def _question(parked: Record | None) -> dict[str, Any] | None:
+    return {**parked["question"], "run_id": parked["run_id"]} if parked else None
 
 
 def _candidate(candidate: Candidate) -> dict[str, Any]:

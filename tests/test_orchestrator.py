@@ -84,11 +84,82 @@ def test_none_of_these_is_said_honestly_and_kept():
     assert [m.content for m in said] == ["order me a pizza", result["final_response"]]
 
 
-def test_a_missing_value_is_named():
-    result = orchestrator_graph.invoke({"user_query": "write a greeting"})
-    assert result["error"]["code"] == "invalid_value"
-    assert result["error"]["details"]["missing"] == ["name"]
-    assert "Whom shall I greet?" in result["final_response"]
+def ask(text, session=None, **more):
+    given = {"user_query": text, **({"session_id": session} if session else {}), **more}
+    return orchestrator_graph.invoke(given)
+
+
+def test_a_missing_value_is_asked_for_and_the_next_message_answers_it():
+    asked = ask("write a greeting")
+    assert (asked["status"], asked["final_response"], asked["error"]) == ("interrupted", "Whom shall I greet?", None)
+    assert asked["question"]["parameter"] == "name"
+    assert asked["question"]["run_id"] == asked["run_id"]
+    done = ask("Ann", asked["session_id"])
+    assert (done["status"], done["final_response"], done["run_id"]) == ("success", "Hello Ann", asked["run_id"])
+    assert done["question"] is None
+    said = [m.content for m in SessionManager().get_messages(asked["session_id"])]
+    assert said == ["write a greeting", "Whom shall I greet?", "Ann", "Hello Ann"]
+
+
+def test_async_answers_too():
+    asked = asyncio.run(orchestrator_graph.ainvoke({"user_query": "write a greeting"}))
+    again = {"user_query": "name=Bob loud=yes", "session_id": asked["session_id"]}
+    assert asyncio.run(orchestrator_graph.ainvoke(again))["final_response"] == "HELLO BOB"
+
+
+def test_an_unrelated_query_runs_and_the_question_is_offered_again():
+    asked = ask("write a greeting")
+    other = ask('/greeter name="Bob"', asked["session_id"])
+    # It names a value for the parameter that is open, of the same workflow: that is the answer.
+    assert other["run_id"] == asked["run_id"]
+    parked = ask("write a greeting")
+    meta = ask("what can you do?", parked["session_id"])
+    assert (meta["status"], meta["question"]["run_id"]) == ("answered", parked["run_id"])
+    assert ask("Carol", parked["session_id"])["final_response"] == "Hello Carol"
+
+
+def test_what_is_no_answer_is_said_and_the_question_stays(site):
+    install_workflow(
+        site, "counter", GREET.replace("name: str", "count: int").replace("state['name']", "state['count']"), COUNT
+    )
+    from tests.conftest import forget
+
+    forget()
+    asked = ask("count something up")
+    assert asked["question"]["parameter"] == "count"
+    wrong = ask("10", asked["session_id"])
+    assert wrong["status"] == "interrupted"
+    assert "at most 9" in wrong["final_response"]
+    assert wrong["question"] == asked["question"]
+    lost = ask("xyzzy plugh frobnicate", asked["session_id"])
+    assert (lost["status"], lost["run_id"]) == ("interrupted", asked["run_id"])
+    assert lost["final_response"].endswith("How far?")
+    other = ask('say hello name="Ann"', asked["session_id"])
+    assert (other["final_response"], other["question"]["run_id"]) == ("Hello Ann", asked["run_id"])
+    assert ask("count=3", asked["session_id"])["final_response"] == "Hello 3"
+    del sys.modules["counter"], sys.modules["counter.workflow"]
+
+
+COUNT = """
+example_queries: [count something up]
+parameters:
+  - {name: count, type: integer, required: true, max: 9, prompt: "How far?"}
+"""
+
+
+def test_cancel_ends_what_is_asked():
+    asked = ask("write a greeting")
+    gone = ask("never mind", asked["session_id"])
+    assert (gone["status"], gone["run_id"], gone["question"]) == ("cancelled", asked["run_id"], None)
+    assert ask('greet name="Ann"', asked["session_id"])["question"] is None
+
+
+def test_a_repeated_answer_counts_once():
+    asked = ask("write a greeting")
+    first = ask("Ann", asked["session_id"], message_id="m1")
+    again = ask("Ann", asked["session_id"], message_id="m1")
+    assert (again["run_id"], again["final_response"]) == (first["run_id"], "Hello Ann")
+    assert len(SessionManager().get_messages(asked["session_id"])) == 4
 
 
 def test_a_wrong_value_names_parameter_value_and_rule():

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
+from dataops_core.cli.asking import asked_of, go_on
 from dataops_core.cli.commands import Command
-from dataops_core.cli.executing import executing, tell
 from dataops_core.cli.ids import newest_session, session_of
 from dataops_core.cli.invocation import Invocation
 from dataops_core.errors import InvalidValue, UsageError
@@ -36,21 +36,5 @@ def ask(call: Invocation, query: str, session: str | None, goes_on: bool, traced
         asked["session_id"] = session_of(call, session)
     if message_id is not None:
         asked["message_id"] = message_id
-    with executing(call, traced=traced) as progress:
-        from dataops_core.orchestrator import listening, orchestrator_graph
-
-        with listening(progress):
-            state = orchestrator_graph.invoke(asked)
-    outcome = {
-        "query": query,
-        "workflow": state.get("workflow"),
-        "run_id": state.get("run_id"),
-        "session_id": state.get("session_id"),
-        "status": state["status"],
-        "answer": state["final_response"],
-        "artifacts": list(state.get("artifacts") or ()),
-        "question": state.get("question"),
-        "candidates": list(state.get("candidates") or ()),
-        "error": state.get("error"),
-    }
-    tell(call, outcome, progress.nodes, traced=traced)
+    outcome, progress = asked_of(call, asked, traced=traced)
+    go_on(call, {"query": query, **outcome}, progress, traced=traced)

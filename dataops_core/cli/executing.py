@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from dataops_core.artifact import Artifact
+from dataops_core.cli import signals
 from dataops_core.cli.invocation import Interrupted, Invocation
 from dataops_core.cli.progress import Node, Progress, trace, wanted
 from dataops_core.cli.text import size
@@ -27,13 +28,14 @@ def executing(call: Invocation, *, traced: bool) -> Iterator[Progress]:
         Interrupted: Ctrl-C or SIGTERM came; it names the run that is kept.
     """
     from dataops_core import logs
+    from dataops_core.execution.scope import Drained, draining
 
     logs.configure(call.settings, "WARNING", tracebacks=call.debug)
     progress = Progress(live=wanted(call.quiet), finals=not traced)
     try:
-        with _stdout_on_stderr(), progress:
+        with signals.drained_by(draining.set), _stdout_on_stderr(), progress:
             yield progress
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Drained):
         raise _kept(progress) from None
     except DataOpsError as error:  # a store that went away, say
         if progress.run_id is not None and not progress.over:
@@ -75,6 +77,9 @@ def tell(call: Invocation, outcome: dict[str, Any], nodes: Sequence[Node], *, tr
         call.note(f"artifact {a['name'] or a['artifact_type']}{version}  {size(a['size_bytes'])}  {a['artifact_id']}")
     if outcome["session_id"]:
         call.note(f"session {outcome['session_id']}")
+    parked = outcome["question"]
+    if parked and outcome["status"] != "interrupted":
+        call.note(f"still open: {parked['prompt']}")
 
 
 def outcome_of(result: RunResult) -> dict[str, Any]:
@@ -103,7 +108,7 @@ def _asked(outcome: Mapping[str, Any]) -> dict[str, Any] | None:
     return {
         "code": "question",
         "message": f"{outcome['workflow']} asks: {prompt}",
-        "hint": "",
+        "hint": f'answer with: dataops ask --session {outcome["session_id"]} "..."',
     }
 
 

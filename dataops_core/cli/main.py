@@ -21,7 +21,7 @@ COMMANDS: Final = {
     "list": Known(f"{_HERE}.catalogue:list_", "List the installed workflows."),
     "show": Known(f"{_HERE}.catalogue:show", "Show what a workflow does and takes."),
     "plugins": Known(f"{_HERE}.plugins:plugins", "List and check what is installed."),
-    "runs": Known(f"{_HERE}.runs:runs", "List, show and resume runs."),
+    "runs": Known(f"{_HERE}.runs:runs", "List, show, resume and cancel runs."),
     "sessions": Known(f"{_HERE}.sessions:sessions", "List, show and delete sessions."),
     "artifacts": Known(f"{_HERE}.artifacts:artifacts", "List, show, get and share kept results."),
     "config": Known(f"{_HERE}.config:config", "Show the settings and where they come from."),

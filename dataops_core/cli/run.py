@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from dataops_core.cli.asking import converses, go_on, prompted
 from dataops_core.cli.catalogue import manifest_of, run_line
 from dataops_core.cli.commands import Command
-from dataops_core.cli.executing import executing, outcome_of, tell
+from dataops_core.cli.executing import executing, outcome_of
 from dataops_core.cli.ids import session_of
 from dataops_core.cli.invocation import Invocation
 from dataops_core.errors import InvalidValue
@@ -59,20 +60,27 @@ def run(
 
         runner = Runner(call.stores, listener=progress, timeout=timeout)
         result = runner.run(manifest.name, values, session_id=session_id, user_id=call.settings.user)
-    tell(call, outcome_of(result), progress.nodes, traced=traced)
+    go_on(call, outcome_of(result), progress, traced=traced)
 
 
 def _checked(values: dict[str, Any], manifest: Manifest, call: Invocation) -> dict[str, Any]:
-    from dataops_core.routing.parameters import missing, validate
+    """Returns the values, checked; on a terminal what is missing is asked for."""
+    from dataops_core.routing.parameters import validate
 
-    checked = validate(values, manifest, cwd=Path.cwd(), allowed_paths=call.settings.allowed_paths)
-    if lacking := missing(checked, manifest):
-        asked = " ".join(p.prompt or f"What is {p.name} ({p.description or p.type})?" for p in lacking)
-        raise InvalidValue(
-            f"{manifest.name} needs {', '.join(p.name for p in lacking)}: {asked}",
-            hint=run_line(manifest),
-            details={"workflow": manifest.name, "missing": [p.name for p in lacking]},
-        )
+    allowed = call.settings.allowed_paths
+    checked = validate(values, manifest, cwd=Path.cwd(), allowed_paths=allowed)
+    while lacking := manifest.missing(checked):
+        if not converses(call):
+            raise InvalidValue(
+                f"{manifest.name} needs {', '.join(p.name for p in lacking)}: {' '.join(p.question for p in lacking)}",
+                hint=run_line(manifest),
+                details={"workflow": manifest.name, "missing": [p.name for p in lacking]},
+            )
+        try:
+            given = {lacking[0].name: prompted(lacking[0].question)}
+            checked = validate({**checked, **given}, manifest, cwd=Path.cwd(), allowed_paths=allowed)
+        except InvalidValue as wrong:
+            call.say(f"{wrong.message}. {wrong.hint}".strip())
     return checked
 
 

@@ -27,13 +27,18 @@ _SHOWN = (
 
 @click.group(cls=Group)
 def runs() -> None:
-    """List, show and resume runs."""
+    """List, show, resume and cancel runs."""
 
 
 @runs.command("list")
 @click.option("-s", "--session", metavar="ID", help="Only runs of this session.")
 @click.option("--status", metavar="STATUS", help="Only runs with this status.")
-@click.option("--open", "is_open", is_flag=True, help="Only unfinished runs, the oldest first.")
+@click.option(
+    "--open",
+    "is_open",
+    is_flag=True,
+    help="Only unfinished runs, the oldest first.",
+)
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="At most this many.")
 @click.pass_obj
 def list_(call: Invocation, session: str | None, status: str | None, is_open: bool, limit: int) -> None:
@@ -101,13 +106,28 @@ def resume(call: Invocation, run: str | None, force: bool, traced: bool) -> None
         call.status = 1
 
 
+@runs.command("cancel")
+@click.argument("run")
+@click.pass_obj
+def cancel(call: Invocation, run: str) -> None:
+    """Cancel an unfinished run: nothing more of it is kept, and the next in its session goes on.
+
+    Its worker stops at its next step. What a node does outside DataOps meanwhile is not undone.
+    """
+    from dataops_core.execution.runner import Runner
+
+    result = Runner(call.stores).cancel(run_of(call, run))
+    call.answer({"run_id": result.run_id, "status": result.status}, [f"{result.run_id} is cancelled"])
+
+
 def _every(runs: Runs, session_id: str | None, status: str | None, is_open: bool) -> Iterator[Record]:
-    cursor: str | None = None
-    while True:
-        page = runs.list(session_id=session_id, status=status, open=is_open, limit=500, cursor=cursor)
-        yield from page
-        if (cursor := page.cursor) is None:
-            return
+    for kind in ("run", "question") if is_open else (None,):
+        cursor: str | None = None
+        while True:
+            page = runs.list(session_id=session_id, status=status, open=kind, limit=500, cursor=cursor)
+            yield from page
+            if (cursor := page.cursor) is None:
+                break
 
 
 def _took(run: Record) -> str | None:

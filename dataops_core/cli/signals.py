@@ -1,11 +1,14 @@
-"""Ctrl-C and SIGTERM: both stop what runs in the same orderly way, and a second one stops at once."""
+"""Ctrl-C and SIGTERM. Ctrl-C stops what runs, and a second one stops at once; SIGTERM lets a run end its step first."""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
+import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Final
 
@@ -14,8 +17,12 @@ from dataops_core.cli.exits import INTERRUPTED, TERMINATED
 #: Launchers pass a signal on that the whole process group got already; that is no second wish.
 _ECHO_SECONDS: Final = 0.5
 
+#: How long a run may go on after SIGTERM, to end its step; whoever sent it is likely to kill after 30 s.
+_GRACE_SECONDS: Final = 10.0
+
 _first_at: float | None = None
 _terminated = False
+_drain: Callable[[], None] | None = None
 
 
 def install() -> None:
@@ -43,9 +50,26 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
         os._exit(status())
 
 
+@contextmanager
+def drained_by(drain: Callable[[], None]) -> Iterator[None]:
+    """Within the block the first SIGTERM calls `drain`, and interrupts only when that has not ended it in time."""
+    global _drain
+    _drain = drain
+    try:
+        yield
+    finally:
+        _drain = None
+
+
 def _terminate(number: int, frame: FrameType | None) -> None:
     global _terminated
-    _terminated = True
+    first, _terminated = not _terminated, True
+    if first and _drain is not None:
+        _drain()
+        late = threading.Timer(_GRACE_SECONDS, os.kill, (os.getpid(), signal.SIGTERM))
+        late.daemon = True
+        late.start()
+        return
     if callable(signal.getsignal(signal.SIGINT)):
         signal.raise_signal(signal.SIGINT)  # whoever watches for Ctrl-C meanwhile sees it too
     else:

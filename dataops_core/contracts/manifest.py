@@ -57,6 +57,11 @@ class Parameter:
     max: float | None = None
     pattern: str | None = None
 
+    @property
+    def question(self) -> str:
+        """The question that asks for it: the author's prompt, or one made of its name."""
+        return self.prompt or f"What is {self.name} ({self.description or self.type})?"
+
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
@@ -85,6 +90,10 @@ class Manifest:
     def parameter(self, name: str) -> Parameter | None:
         """Returns the parameter of that name, or None."""
         return next((p for p in self.parameters if p.name == name), None)
+
+    def missing(self, values: Mapping[str, Any]) -> list[Parameter]:
+        """Returns the required parameters that have no value, in their order."""
+        return [p for p in self.parameters if p.required and values.get(p.name) is None]
 
     def as_dict(self) -> dict[str, Any]:
         """Returns the manifest as a JSON-able dict."""

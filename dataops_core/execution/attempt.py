@@ -11,11 +11,14 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.runnables.config import var_child_runnable_config
+from langgraph.errors import is_invalid_resume
+from langgraph.types import Command
 
 from dataops_core.errors import DataOpsError, FenceLost, RunTimeout
+from dataops_core.execution import questions
 from dataops_core.execution.graphs import async_only, graph_of, saver_of
 from dataops_core.execution.runs import Ending
-from dataops_core.execution.scope import RunScope, current_run
+from dataops_core.execution.scope import RunScope, current_run, timed_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +33,8 @@ class Outcome:
         self.scope = scope
         self.state: Any = None
         self.interrupts: list[Any] = []
+        #: What a graph that is compiled to pause waits for.
+        self.pause: Mapping[str, Any] | None = None
 
     def hear(self, part: Mapping[str, Any]) -> None:
         """Takes one part of the stream."""
@@ -38,9 +43,9 @@ class Outcome:
 
     def ending(self) -> Ending:
         """Returns how the graph ended, when it ended without an error."""
-        if self.interrupts:
-            question = _question(self.interrupts[0])
-            return Ending("interrupted", str(question["prompt"]), question=question)
+        asked = questions.for_interrupt(self.interrupts[0]) if self.interrupts else self.pause
+        if asked is not None:
+            return Ending("interrupted", asked["prompt"], question=asked)
         success = _read(self.state, "success")
         answer = _read(self.state, "answer") or _read(self.state, "output")
         if not isinstance(answer, str) or not answer.strip():
@@ -67,21 +72,31 @@ def execute(scope: RunScope) -> tuple[Ending, Any]:
         with _running(scope) as (graph, given, config):
             for part in graph.stream(given, config, stream_mode=["values"], durability=scope.durability, version="v2"):
                 outcome.hear(part)
+            outcome.pause = _pause(graph, config)
         return outcome.ending(), outcome.state
     except Exception as error:
+        if is_invalid_resume(error):
+            return _asked_again(graph, config, error), outcome.state
         return failed(scope, error), outcome.state
 
 
 async def aexecute(scope: RunScope) -> tuple[Ending, Any]:
-    """Async `execute`."""
-    outcome = Outcome(scope)
+    """Async `execute`. A node that awaits is stopped when the time is up; a sync one holds its thread to its end."""
+    outcome, limit = Outcome(scope), asyncio.timeout(scope.timeout)
     try:
         with _running(scope) as (graph, given, config):
             stream = graph.astream(given, config, stream_mode=["values"], durability=scope.durability, version="v2")
-            async for part in stream:
-                outcome.hear(part)
+            async with limit:
+                async for part in stream:
+                    outcome.hear(part)
+            outcome.pause = await asyncio.to_thread(_pause, graph, config) if _pauses(graph) else None
         return outcome.ending(), outcome.state
+    except TimeoutError as error:
+        told = timed_out(scope.run_id, scope.timeout or 0) if limit.expired() else error
+        return failed(scope, told), outcome.state
     except Exception as error:
+        if is_invalid_resume(error):
+            return await asyncio.to_thread(_asked_again, graph, config, error), outcome.state
         return failed(scope, error), outcome.state
 
 
@@ -112,14 +127,15 @@ def _is_async(scope: RunScope) -> bool:
 def _running(scope: RunScope) -> Iterator[tuple[Any, Any, dict[str, Any]]]:
     saver = saver_of(scope.stores)
     graph = graph_of(scope.manifest, scope.stores)
-    resumes = scope.attempt > 1 and saver.has_checkpoint(scope.run_id)
-    given = None if resumes else _input(graph, scope)
+    config: dict[str, Any] = {"configurable": {"thread_id": scope.run_id}}
+    scope.begin()
     token = current_run.set(scope)
     # A run is a thread of its own: started inside a node (the orchestrator's), it would become that node's subgraph.
     outer = var_child_runnable_config.set(None)
     saver.attach(scope)
     try:
-        yield graph, given, {"configurable": {"thread_id": scope.run_id}}
+        resumes = scope.attempt > 1 and saver.has_checkpoint(scope.run_id)
+        yield graph, _resumed(graph, config, scope) if resumes else _input(graph, scope), config
     finally:
         var_child_runnable_config.reset(outer)
         current_run.reset(token)
@@ -131,17 +147,33 @@ def _input(graph: Any, scope: RunScope) -> dict[str, Any]:
     return {key: value for key, value in told.items() if key in known} or told
 
 
-def _question(interrupt: Any) -> dict[str, Any]:
-    value = interrupt.value
-    prompt = value.get("prompt") or value.get("question") if isinstance(value, Mapping) else value
-    schema = getattr(interrupt, "response_schema", None)
-    return {
-        "id": str(interrupt.id),
-        "parameter": None,
-        "prompt": str(prompt),
-        "suggestion": value.get("suggestion") if isinstance(value, Mapping) else None,
-        "schema": schema if isinstance(schema, Mapping) else None,
-    }
+def _resumed(graph: Any, config: Any, scope: RunScope) -> Command[Any] | None:
+    """Returns what a graph that has a checkpoint goes on with: the last answer, unless its node took it already."""
+    answers = scope.run.get("answers")
+    if not answers:
+        return None
+    last = answers[-1]
+    if all(interrupt.id != last["question"] for interrupt in graph.get_state(config).interrupts):
+        return None
+    return Command(resume={last["question"]: last["value"]})
+
+
+def _asked_again(graph: Any, config: Any, error: Exception) -> Ending:
+    """Returns the ending of an attempt whose node refused the answer; nothing of the answer was kept in the graph."""
+    question = questions.for_interrupt(graph.get_state(config).interrupts[0])
+    return Ending("interrupted", f"{error}\n{question['prompt']}", question=question)
+
+
+def _pauses(graph: Any) -> bool:
+    return bool(graph.interrupt_before_nodes or graph.interrupt_after_nodes)
+
+
+def _pause(graph: Any, config: Any) -> dict[str, Any] | None:
+    """Returns the question of a graph that has paused where `interrupt_before` or `interrupt_after` says, else None."""
+    if not _pauses(graph):
+        return None
+    state = graph.get_state(config)
+    return questions.for_pause(state.config["configurable"]["checkpoint_id"], state.next) if state.next else None
 
 
 def _read(state: Any, key: str) -> Any:

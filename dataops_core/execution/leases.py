@@ -67,7 +67,7 @@ def _renew(item: _Held) -> None:
     sent = time.monotonic()
     lease = item.runs.lease_seconds
     try:
-        item.runs.renew(item.scope.run_id, item.scope.fence)
+        item.runs.fences.renew(item.scope.run_id, item.scope.fence)
     except FenceLost:
         item.scope.lost.set()
         item.renew_at = sent + lease

@@ -28,7 +28,7 @@ def list_runs(
     records: RecordStore,
     *,
     session_id: str | None = None,
-    open: bool = False,
+    open: str | None = None,
     status: str | None = None,
     limit: int = 50,
     cursor: str | None = None,
@@ -38,7 +38,7 @@ def list_runs(
     Args:
         records: where they are kept.
         session_id: whose.
-        open: only those that are pending or running.
+        open: `run` for those that are pending or running, `question` for those that wait for an answer.
         status: one of `STATUSES` to keep only those.
         limit: at most this many.
         cursor: of the page before.
@@ -52,14 +52,14 @@ def list_runs(
             page = records.query(
                 schema.RUNS, "session_id-created_at", session_id, newest_first=True, limit=room, cursor=cursor
             )
-        elif open:
-            page = records.query(schema.RUNS, "open-created_at", "run", limit=room, cursor=cursor)
+        elif open is not None:
+            page = records.query(schema.RUNS, "open-created_at", open, limit=room, cursor=cursor)
         else:
             page = records.scan(schema.RUNS, limit=room, cursor=cursor)
         found += [
             item.record
             for item in page.items
-            if (status is None or item.record["status"] == status) and (not open or item.record.get("open") == "run")
+            if (status is None or item.record["status"] == status) and (open is None or item.record.get("open") == open)
         ]
         cursor = page.cursor
         if cursor is None or len(found) >= limit:

@@ -1,4 +1,4 @@
-"""The life of a run in the store: accepted, started, taken over, finished; one commit each, in the session's scope.
+"""The life of a run in the store: started, taken over, finished, cancelled; one commit each, in the session's scope.
 
 The run's record is the acknowledgement. The fence is a record of its own whose token every later commit depends upon;
 the lease is another, so that renewing it disturbs nobody.
@@ -6,37 +6,26 @@ the lease is another, so that renewing it disturbs nobody.
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from dataops_core import history
-from dataops_core.contracts.manifest import Manifest
-from dataops_core.contracts.records import ABSENT, ANY, Check, Delete, Put, Record, When, Write
+from dataops_core.contracts.records import ANY, Delete, Put, Record, When, Write
 from dataops_core.errors import Conflict, FenceLost, InvalidValue, NotFound
+from dataops_core.execution import turns
+from dataops_core.execution.fences import Fences, Silence
 from dataops_core.execution.run_records import FINAL, STATUSES, get_run, list_runs, no_run
 from dataops_core.execution.scope import FENCE, LEASE, RunScope
 from dataops_core.history import Draft
-from dataops_core.session import new_record, require_active
 from dataops_core.storage import schema
 from dataops_core.storage.opening import Stores
-from dataops_core.storage.ownership import Listing, attempts, pointer
+from dataops_core.storage.ownership import Listing, attempts
 
-__all__ = ["FINAL", "STATUSES", "Accepted", "Ending", "Runs", "pass_turn"]
+__all__ = ["FINAL", "STATUSES", "Ending", "Runs"]
 
-NEW: Final[When] = ABSENT
 #: Timings kept in a run's record; the newest of a run of many nodes.
 _TIMINGS: Final = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """A run as accepted: its record and, when it may start at once, the fence of its first attempt."""
-
-    run: Record
-    fence: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +48,7 @@ class Ending:
 
 
 class Runs:
-    """Run records, fences, leases and turns.
+    """Run records, and what ends or begins an attempt. How a run comes to be is `acceptance`.
 
     Args:
         stores: where they are kept.
@@ -68,79 +57,56 @@ class Runs:
 
     def __init__(self, stores: Stores, *, lease_seconds: float = 30.0) -> None:
         self.stores, self.lease_seconds = stores, lease_seconds
-        self.owner = f"{socket.gethostname()}:{os.getpid()}"
+        self.fences = Fences(stores.records, lease_seconds)
 
-    def accept(
-        self,
-        manifest: Manifest,
-        values: Mapping[str, Any],
-        query: Draft,
-        *,
-        session_id: str | None = None,
-        user_id: str = "local",
-        refuse: bool = False,
-    ) -> Accepted:
-        """Accepts a run: its record, the query's message and the session's turn, in one commit.
+    def cancel(self, run_id: str) -> Record:
+        """Ends a run that is not over: nothing of it commits any more, and its turn is passed on.
 
-        Args:
-            manifest: of the workflow.
-            values: its parameters, validated.
-            query: the message that asks for it.
-            session_id: where; a session is made, in the same commit, when there is none.
-            user_id: whose a new session is.
-            refuse: whether to refuse when another run has the turn, rather than to wait in line.
+        What its worker does outside the store is not undone. Cancelling a cancelled run changes nothing.
 
         Raises:
-            NotFound: no such session.
-            Conflict: the session takes no messages, or the turn is taken and `refuse` is set.
+            NotFound: no such run.
+            Conflict: the run is over.
         """
-        records = self.stores.records
         for _ in attempts():
-            now = records.now()
-            at = schema.iso(now)
-            if session_id is None:
-                session, when = new_record(user_id, at=at), NEW
-            else:
-                session, when = self._session(session_id)
-            require_active(session, now)
-            if query.message_id and (known := self._asked_before(session["session_id"], query.message_id)):
-                return known
-            run = self._record(manifest, values, session, at)
-            starts = not session.get("turn")
-            if starts:
-                session["turn"] = run["run_id"]
-                run["status"], run["attempt"], run["owner"] = "running", 1, self.owner
-            elif refuse:
-                raise Conflict(
-                    f"session {session['session_id']!r} is busy with run {session['turn']!r}",
-                    hint="wait until it ends, or cancel it",
-                )
-            else:
-                session["queue"] = [*session.get("queue", ()), run["run_id"]]
-            draft = _answering(query, run["run_id"], run["workflow"] if query.workflow else None)
-            messages, said = history.append(session, [draft], blobs=self.stores.blobs, at=at)
-            run["query_message"] = said[0].number
-            fence = Put(schema.RUN_ITEMS, {"run_id": run["run_id"], "item": FENCE, "owner": self.owner}, ABSENT)
-            writes: list[Write] = [
-                Put(schema.RUNS, run, ABSENT),
+            stored = self.stores.records.get(schema.RUNS, run_id)
+            if stored is None:
+                raise no_run(run_id)
+            run = stored.record
+            if run["status"] == "cancelled":
+                return run
+            if run["status"] in FINAL:
+                raise Conflict(f"run {run_id!r} is over: {run['status']}", hint=f"dataops runs show {run_id}")
+            now = self.stores.records.now()
+            session, when = self.session(run["session_id"])
+            said = Draft("assistant", f"{run['workflow']} was cancelled.", run["workflow"], run_id=run_id)
+            writes, messages = history.append(session, [said], blobs=self.stores.blobs, at=schema.iso(now))
+            run.update(status="cancelled", answer_message=messages[0].number, finished_at=schema.iso(now))
+            for gone in ("open", "owner", "question"):
+                run.pop(gone, None)
+            turns.pass_on(session, run_id)
+            turns.unpark(session, run_id)
+            writes += [
+                Put(schema.RUNS, run, stored.token),
                 Put(schema.SESSIONS, session, when),
-                *messages,
-                Put(schema.SESSION_ITEMS, pointer("run", run["run_id"]), ABSENT),
-                self._lease(run["run_id"], now),
+                Delete(schema.RUN_ITEMS, run_id, FENCE, ANY),
+                Delete(schema.RUN_ITEMS, run_id, LEASE, ANY),
             ]
             try:
-                records.commit([*writes, fence] if starts else writes)
+                self.stores.records.commit(writes)
             except Conflict:
                 continue
-            return Accepted(run, fence.token if starts else None)
-        raise Conflict(f"session {session_id!r} is too busy", hint="try again")
+            return run
+        raise Conflict(f"session {schema.session_of(run_id)!r} is too busy", hint="try again")
 
-    def start(self, run_id: str, *, force: bool = False) -> tuple[Record, str] | None:
+    def start(self, run_id: str, *, force: bool = False, silence: Silence | None = None) -> tuple[Record, str] | None:
         """Starts an attempt of a run that has the turn, or takes over one whose lease is over.
 
         Args:
             run_id: which.
             force: take over even though the lease is not over (its worker is known to be dead).
+            silence: what the caller has observed so far; a lease that nobody renewed for its whole length is over,
+                whatever the clocks say.
 
         Returns:
             The record and the new fence, or None when the run is final, waits for its turn or an answer, or is alive.
@@ -151,25 +117,25 @@ class Runs:
             if stored is None:
                 raise no_run(run_id)
             run = stored.record
-            session, _token = self._session(run["session_id"])
+            session, _token = self.session(run["session_id"])
             if run["status"] not in ("pending", "running") or session.get("turn") != run_id:
                 return None
-            lease = records.get(schema.RUN_ITEMS, run_id, LEASE)
-            mine = lease is not None and lease.record["owner"] == self.owner and run["status"] == "pending"
-            if lease is not None and lease.record["until"] > records.now() and not (mine or force):
+            held = self.fences.read(run_id)
+            mine = run["status"] == "pending" and held.owner == self.fences.owner
+            if not (
+                mine or force or held.until <= records.now() or (silence is not None and silence.over(run_id, held))
+            ):
                 return None
-            old = records.get(schema.RUN_ITEMS, run_id, FENCE)
-            fence = Put(
-                schema.RUN_ITEMS,
-                {"run_id": run_id, "item": FENCE, "owner": self.owner},
-                old.token if old else ABSENT,
-            )
             now = records.now()
-            run["attempt"], run["status"], run["owner"] = run["attempt"] + 1, "running", self.owner
+            if run["status"] == "running" and held.owner:
+                # Its worker died. One that stopped in good order gave its lease back.
+                run["lost"] = run.get("lost", 0) + 1
+            run.update(attempt=run["attempt"] + 1, status="running", owner=self.fences.owner)
             if run["attempt"] == 1:
                 run["started_at"] = schema.iso(now)
+            fence = self.fences.fence(run_id, now, held.fence)
             try:
-                records.commit([Put(schema.RUNS, run, stored.token), fence, self._lease(run_id, now)])
+                records.commit([Put(schema.RUNS, run, stored.token), fence, self.fences.lease(run_id, now)])
             except Conflict:
                 continue
             return run, fence.token
@@ -201,15 +167,15 @@ class Runs:
             now = self.stores.records.now()
             at = schema.iso(now)
             try:
-                session, token = self._session(scope.session_id)
+                session, token = self.session(scope.session_id)
             except NotFound:
                 raise FenceLost(f"the session of run {scope.run_id!r} was deleted") from None
             run.update(status=ending.status, nodes=scope.timings[-_TIMINGS:])
             if scope.artifact_ids:
                 run["artifacts"] = list(scope.artifact_ids)
-            # A run that started when it was accepted has no other start.
-            started = run.get("started_at") or run["created_at"]
-            run["duration_ms"] = round((now - schema.seconds(started)) * 1000, 1)
+            # A run that started when it was accepted has no other start; waiting for an answer does not count.
+            started = run.get("resumed_at") or run.get("started_at") or run["created_at"]
+            run["duration_ms"] = round(run.get("duration_ms", 0) + (now - schema.seconds(started)) * 1000, 1)
             run.pop("owner", None)
             for name, value in (("error", ending.error), ("question", ending.question), ("success", ending.success)):
                 run.pop(name, None)
@@ -227,7 +193,9 @@ class Runs:
                 )
                 writes, said = history.append(session, [draft], blobs=self.stores.blobs, at=at)
                 run["answer_message"] = said[0].number
-            pass_turn(session, scope.run_id)
+            turns.pass_on(session, scope.run_id)
+            if ending.status == "interrupted":
+                turns.park(session, scope.run_id)
             drop = [Delete(schema.RUN_ITEMS, scope.run_id, item, ANY) for item in scope.droppable(keeps_state)]
             return [
                 Put(schema.RUNS, run, ANY),
@@ -242,26 +210,6 @@ class Runs:
         scope.commit(plan)
         return run
 
-    def renew(self, run_id: str, fence: str) -> None:
-        """Renews a lease; raises FenceLost when the run is no longer this worker's."""
-        records = self.stores.records
-        try:
-            records.commit([self._lease(run_id, records.now()), Check(schema.RUN_ITEMS, run_id, FENCE, fence)])
-        except Conflict:
-            raise FenceLost(f"run {run_id!r} was taken over or cancelled") from None
-
-    def release(self, run_id: str, fence: str) -> None:
-        """Ends a lease early, so that the next process that looks goes on with the run at once."""
-        row = {"run_id": run_id, "item": LEASE, "owner": "", "until": 0}
-        try:
-            self.stores.records.commit([Put(schema.RUN_ITEMS, row, ANY), Check(schema.RUN_ITEMS, run_id, FENCE, fence)])
-        except Conflict:
-            return  # somebody else has it already
-
-    def keep_waiting(self, run_id: str) -> None:
-        """Renews the lease of a run that waits for its turn."""
-        self.stores.records.commit([self._lease(run_id, self.stores.records.now())])
-
     def get(self, run_id: str) -> Record:
         """Returns a run's record; raises NotFound."""
         return get_run(self.stores.records, run_id)
@@ -272,32 +220,16 @@ class Runs:
 
     def holder(self, session_id: str) -> str | None:
         """Returns the run that has a session's turn, or None."""
-        turn = self._session(session_id)[0].get("turn")
+        turn = self.session(session_id)[0].get("turn")
         return None if turn is None else str(turn)
 
-    def _asked_before(self, session_id: str, message_id: str) -> Accepted | None:
-        number = history.reserved(self.stores.records, session_id, message_id)
-        if number is None:
-            return None
-        message = history.read(self.stores.records, self.stores.blobs, session_id, number)
-        if message.run_id is None:
-            raise Conflict(f"message id {message_id!r} already stands for a message that asked for no run")
-        return Accepted(self.get(message.run_id), None)
+    def parked(self, session_id: str) -> Record | None:
+        """Returns the run of a session that asked last and waits for an answer, or None."""
+        waiting = self.session(session_id)[0].get("questions")
+        return self.get(waiting[-1]) if waiting else None
 
-    def _record(self, manifest: Manifest, values: Mapping[str, Any], session: Record, at: str) -> Record:
-        return {
-            "run_id": schema.new_owned_id(session["session_id"]),
-            "session_id": session["session_id"],
-            "workflow": manifest.name,
-            "version": manifest.version,
-            "input": dict(values),
-            "status": "pending",
-            "attempt": 0,
-            "created_at": at,
-            "open": "run",
-        }
-
-    def _session(self, session_id: str) -> tuple[Record, When]:
+    def session(self, session_id: str) -> tuple[Record, When]:
+        """Returns a session's record and its token; raises NotFound."""
         try:
             stored = self.stores.records.get(schema.SESSIONS, session_id)
         except InvalidValue:
@@ -305,22 +237,3 @@ class Runs:
         if stored is None:
             raise NotFound(f"no session {session_id!r:.80}", hint="dataops sessions list shows the sessions there are")
         return stored.record, stored.token
-
-    def _lease(self, run_id: str, now: float) -> Put:
-        row = {"run_id": run_id, "item": LEASE, "owner": self.owner, "until": now + self.lease_seconds}
-        return Put(schema.RUN_ITEMS, row, ANY)
-
-
-def pass_turn(session: Record, run_id: str) -> None:
-    """Takes a run out of a session's line and gives the turn to the next."""
-    queue = [waiting for waiting in session.pop("queue", ()) if waiting != run_id]
-    if session.get("turn") == run_id:
-        session.pop("turn")
-        if queue:
-            session["turn"] = queue.pop(0)
-    if queue:
-        session["queue"] = queue
-
-
-def _answering(query: Draft, run_id: str, workflow: str | None) -> Draft:
-    return Draft(query.role, query.content, workflow, query.artifacts, query.message_id, run_id)

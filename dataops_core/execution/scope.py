@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, Final
 
-from dataops_core.artifact_store import ArtifactStore, artifact_writes
+from dataops_core.artifact_store import ArtifactStore, artifact_writes, require_unswept
 from dataops_core.contracts.events import KEPT, Event
 from dataops_core.contracts.manifest import Manifest
 from dataops_core.contracts.records import ABSENT, MAX_COMMIT_WRITES, Check, Put, Record, Write
@@ -27,6 +27,14 @@ LEASE: Final = "lease"
 _EVENTS_PER_ROW: Final = 200
 #: A commit holds 50 writes; the ending needs some for itself.
 _DROP_AT_ONCE: Final = 20
+
+
+#: Set when this process is to end: no further node is started, and its runs are left to others.
+draining = threading.Event()
+
+
+class Drained(BaseException):
+    """A run stops between two nodes, since its process is to end. Not for middlewares or nodes to catch."""
 
 
 class RunScope:
@@ -75,7 +83,7 @@ class RunScope:
         self.timeout = timeout
         #: Whether large graph values were written to the blob store.
         self.large_values = False
-        self._deadline = None if timeout is None else time.monotonic() + timeout
+        self._deadline: float | None = None
         self._listener, self._tell_plugins = listener, tell_plugins
         self._staged: dict[str, Record] = {}
         self._pending: dict[str, Record] = {}
@@ -126,10 +134,24 @@ class RunScope:
                     if artifact_id not in self.artifact_ids:
                         self.artifact_ids.append(artifact_id)
 
+    def begin(self) -> float | None:
+        """Starts the clock of the attempt; returns the seconds that it may take."""
+        if self.timeout is not None:
+            self._deadline = time.monotonic() + self.timeout
+        return self.timeout
+
     def check(self) -> None:
-        """Raises FenceLost when the run is no longer ours, RunTimeout when its time is up; asked before every node."""
+        """Asked before every node: whether this worker may go on with the run.
+
+        Raises:
+            FenceLost: the run is no longer ours.
+            RunTimeout: its time is up.
+            Drained: the process is to end.
+        """
         if self.lost.is_set():
             raise FenceLost(f"run {self.run_id!r} is no longer this worker's")
+        if draining.is_set():
+            raise Drained
         if self._deadline is not None and time.monotonic() > self._deadline:
             raise timed_out(self.run_id, self.timeout or 0)
 
@@ -196,8 +218,15 @@ class RunScope:
             raise FenceLost(f"run {self.run_id!r} was taken over or cancelled") from None
         for record in ready:
             # An earlier attempt's step stored the same content under the same id: it is there, once.
-            if self.stores.records.get(schema.ARTIFACTS, record["artifact_id"]) is not None:
-                self._pending.pop(record["artifact_id"], None)
+            artifact_id = record["artifact_id"]
+            try:
+                if require_unswept(self.stores, artifact_id):
+                    self._pending.pop(artifact_id, None)
+            except Conflict:
+                # Its content is gone, so no later commit of this attempt may name it: the run fails, and can say so.
+                self._pending.pop(artifact_id, None)
+                self.artifact_ids.remove(artifact_id)
+                raise
         if retry is not None and not retry(conflict):
             raise conflict
 

@@ -15,16 +15,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, Final
 
 from dataops_core import settings
 from dataops_core.contracts.events import Event
 from dataops_core.errors import FenceLost
 from dataops_core.execution.runs import Ending
-from dataops_core.execution.scope import RunScope, timed_out
+from dataops_core.execution.scope import Drained, RunScope, draining, timed_out
 
 _TICK: Final = 0.1
 _LINE_BYTES: Final = 1 << 20
+#: The exit status of a child that was told to stop after its step.
+DRAINED: Final = 75
 
 
 class ChildLost(Exception):
@@ -43,21 +46,16 @@ def supervise(scope: RunScope) -> Ending | None:
     Raises:
         ChildLost: the child died; the run can be taken over at once.
         FenceLost: the run is no longer this worker's.
+        Drained: this process is to end; the child stopped after its step.
     """
     reading, writing = os.pipe()
-    chosen = settings.current()
     child = subprocess.Popen(
         [sys.executable, "-m", "dataops_core.execution.child", str(writing)],
         stdin=subprocess.PIPE,
         stdout=sys.stderr.fileno() if _has_fileno(sys.stderr) else subprocess.DEVNULL,
         pass_fds=(writing,),
         start_new_session=True,
-        env={
-            **os.environ,
-            "DATAOPS_HOME": str(chosen.home),
-            "DATAOPS_RECORDS_URL": chosen.records_url,
-            "DATAOPS_BLOBS_URL": chosen.blobs_url,
-        },
+        env={**os.environ, **settings.current().environment()},
     )
     os.close(writing)
     try:
@@ -84,8 +82,10 @@ def supervise(scope: RunScope) -> Ending | None:
 def _watch(scope: RunScope, child: subprocess.Popen[bytes], reading: int) -> Ending | None:
     deadline = None if scope.timeout is None else time.monotonic() + scope.timeout
     limit = scope.manifest.max_memory
-    lines = _Lines(reading)
+    lines, asked = _Lines(reading), False
     while lines.open:
+        if draining.is_set() and not asked:
+            asked = _drain(child)
         for event in lines.events(_TICK):
             scope.relay(event)
         if scope.lost.is_set():
@@ -99,7 +99,10 @@ def _watch(scope: RunScope, child: subprocess.Popen[bytes], reading: int) -> End
             message = f"run {scope.run_id!r} used {used:.0f} MiB of memory, it may use {limit}"
             told = {"code": "run_failed", "message": message, "hint": "raise resources.max_memory in the manifest"}
             return Ending("error", f"{scope.manifest.name} failed: {message}", told)
-    if child.wait() == 0:
+    status = child.wait()
+    if status == DRAINED:
+        raise Drained
+    if status == 0:
         return None
     raise ChildLost(lines.lost or _death(child))
 
@@ -133,6 +136,14 @@ class _Lines:
                     yield Event(**told)
             except (ValueError, TypeError):
                 continue
+
+
+def _drain(child: subprocess.Popen[bytes]) -> bool:
+    assert child.stdin is not None  # noqa: S101
+    with suppress(BrokenPipeError):  # it is ending anyway
+        child.stdin.write(b"drain\n")
+        child.stdin.flush()
+    return True
 
 
 def _kill(child: subprocess.Popen[Any]) -> None:

@@ -16,9 +16,9 @@ from dataops_core.contracts.manifest import Manifest, Parameter
 from dataops_core.errors import nearest
 from dataops_core.routing.terms import STOP, WORDS, stem, words
 from dataops_core.routing.tokens import READ, Token, is_path, is_uri, tokens
-from dataops_core.routing.validation import missing, validate
+from dataops_core.routing.validation import validate
 
-__all__ = ["Extraction", "Source", "extract", "missing", "validate"]
+__all__ = ["Extraction", "Source", "extract", "validate"]
 
 _NUMBERS = {
     "integer": re.compile(r"[+-]?(?:[0-9]{1,3}(?:,[0-9]{3}){1,5}|[0-9]{1,18})", re.ASCII),

@@ -31,11 +31,6 @@ class _Refused(ValueError):
     """A value that breaks a rule; its text is the rule, said so that it follows "must be"."""
 
 
-def missing(values: Mapping[str, Any], manifest: Manifest) -> list[Parameter]:
-    """Returns the required parameters that have no value, in the manifest's order."""
-    return [p for p in manifest.parameters if p.required and values.get(p.name) is None]
-
-
 def validate(
     values: Mapping[str, Any],
     manifest: Manifest,
@@ -47,7 +42,7 @@ def validate(
 
     Texts become what the type says ("100" an integer, "a,b" or "[1, 2]" a list, "{...}" an object); other values must
     be of the type already. None counts as not given. A parameter that is not required and not given gets its default;
-    one that is required never does, and its absence is no error here: see `missing`.
+    one that is required never does, and its absence is no error here: see `Manifest.missing`.
 
     Args:
         cwd: what relative paths start from; None is the working directory of the process.

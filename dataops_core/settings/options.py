@@ -6,6 +6,7 @@ The key of a setting is its field's name with a dot after the section: `aws_regi
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields
@@ -104,8 +105,26 @@ class Settings:
             for f in options()
         ]
 
+    def environment(self) -> dict[str, str]:
+        """Returns the variables that give another process these settings, whatever files it would read."""
+        told = {f.name: getattr(self, f.name) for f in options() if f.name in self.sources}
+        told |= {"home": self.home, "records_url": self.records_url, "blobs_url": self.blobs_url}
+        return {
+            (f.metadata["variables"] or (f"DATAOPS_{f.name.upper()}",))[0]: _written(told[f.name])
+            for f in options()
+            if told.get(f.name) is not None
+        }
+
     def __repr__(self) -> str:
         return f"Settings({', '.join(f'{r.key}={r.value!r}' for r in self.rows() if r.source != 'default')})"
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ",".join(f"{key}={item}" for key, item in value.items())
+    if isinstance(value, tuple):
+        return (os.pathsep if value and isinstance(value[0], Path) else ",").join(map(str, value))
+    return str(value)
 
 
 def shown_url(url: str) -> str:

@@ -97,7 +97,21 @@ def test_a_missing_value_is_named_with_its_question(dataops):
     assert result.stderr == "error: three_steps needs word: Which word?\n  try: dataops run three_steps -p word=hello\n"
     asked = dataops("ask", "three steps please")
     assert (asked.exit_code, asked.stdout) == (2, "")
-    assert "needs word" in asked.stderr
+    assert asked.stderr.startswith("error: three_steps asks: Which word?\n  try: answer with: dataops ask --session s")
+    answered = dataops("ask", "-c", "hello")
+    assert (answered.exit_code, answered.stdout) == (0, "hello 123 x1\n")
+
+
+def test_a_run_is_cancelled(dataops):
+    asked = json.loads(dataops("ask", "three steps please", "--json").stdout)
+    assert asked["question"]["run_id"] == asked["run_id"]
+    assert asked["run_id"] in dataops("runs", "list", "--open").stdout
+    gone = dataops("runs", "cancel", asked["run_id"])
+    assert (gone.exit_code, gone.stdout) == (0, f"{asked['run_id']} is cancelled\n")
+    assert dataops("runs", "cancel", asked["run_id"]).exit_code == 0
+    assert dataops("runs", "list", "--open").stdout == ""
+    over = dataops("runs", "resume", asked["run_id"])
+    assert (over.exit_code, "is over: cancelled" in over.stderr) == (1, True)
 
 
 @pytest.mark.parametrize(

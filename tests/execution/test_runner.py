@@ -193,7 +193,7 @@ def test_kill_9_in_a_node_and_another_process_goes_on(site, stores, tmp_path, mo
     child.send_signal(signal.SIGKILL)
     child.wait()
     runs = Runner().runs
-    (open_run,) = runs.list(open=True)
+    (open_run,) = runs.list(open="run")
     assert open_run["status"] == "running"
     with pytest.raises(Conflict, match="another worker"):
         Runner().resume(open_run["run_id"])

@@ -176,7 +176,7 @@ def test_a_pydantic_state_comes_back_after_a_crash(install, stores, monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         runner.run("model", {"word": "hi"})
     monkeypatch.setattr(stores.records, "commit", commit)
-    (run,) = runner.runs.list(open=True)
+    (run,) = runner.runs.list(open="run")
     result = runner.resume(run["run_id"], force=True)
     assert (result.status, result.answer, result.attempt) == ("success", "hi 3", 2)
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataops_core.contracts.manifest import PARAMETER_TYPES, Manifest, Parameter
-from dataops_core.routing.parameters import extract, missing, validate
+from dataops_core.routing.parameters import extract, validate
 
 
 def _manifest(*parameters: Parameter) -> Manifest:
@@ -205,7 +205,7 @@ def test_decimal_numbers_only_where_they_fit():
 def test_extracted_values_are_valid(tmp_path):
     values = _values("profile orders.csv with 1,000 sample rows")
     assert validate(values, PROFILER, cwd=tmp_path) == {"file_path": str(tmp_path / "orders.csv"), "sample_rows": 1000}
-    assert missing({}, PROFILER) == [FILE]
+    assert PROFILER.missing({}) == [FILE]
 
 
 HOSTILE = {

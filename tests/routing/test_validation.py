@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from dataops_core.contracts.manifest import PARAMETER_TYPES, Manifest, Parameter
 from dataops_core.errors import InvalidValue
-from dataops_core.routing.validation import missing, validate
+from dataops_core.routing.validation import validate
 
 
 def _one(value, kind="string", /, *, cwd="/data", allowed_paths=None, **rules):
@@ -187,9 +187,9 @@ MANIFEST = Manifest(
 def test_defaults_only_where_nothing_is_required():
     assert validate({}, MANIFEST) == {"sample_rows": 10}
     assert validate({"sample_rows": None, "title": None, "file_path": None}, MANIFEST) == {"sample_rows": 10}
-    assert [p.name for p in missing({}, MANIFEST)] == ["file_path"]
-    assert [p.name for p in missing({"file_path": None}, MANIFEST)] == ["file_path"]
-    assert missing({"file_path": "a"}, MANIFEST) == []
+    assert [p.name for p in MANIFEST.missing({})] == ["file_path"]
+    assert [p.name for p in MANIFEST.missing({"file_path": None})] == ["file_path"]
+    assert MANIFEST.missing({"file_path": "a"}) == []
 
 
 def test_unknown_names():

@@ -1,0 +1,70 @@
+"""A conversation on a terminal: what a run asks is asked at once, and the answer goes on with it."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from dataops_core.cli.executing import executing, tell
+from dataops_core.cli.invocation import Invocation, is_terminal
+from dataops_core.cli.progress import Progress
+from dataops_core.cli.text import line
+
+
+def converses(call: Invocation) -> bool:
+    """Says whether somebody sits at both ends, and waits for no JSON."""
+    return not call.json and is_terminal(sys.stdin) and is_terminal(sys.stderr)
+
+
+def prompted(question: str, suggestion: Any = None) -> str:
+    """Returns what is typed in answer to a question, on standard error; nothing typed is the suggestion.
+
+    Raises:
+        click.Abort: the input ended, or Ctrl-C.
+    """
+    default = None if suggestion is None else str(suggestion)
+    return str(click.prompt(line(question), default=default, err=True, prompt_suffix=" "))
+
+
+def asked_of(call: Invocation, asked: dict[str, Any], *, traced: bool) -> tuple[dict[str, Any], Progress]:
+    """Asks DataOps, and returns the outcome as `tell` takes it, with what was seen of the run.
+
+    Args:
+        call: the invocation.
+        asked: the orchestrator's input.
+        traced: whether the nodes are shown as a tree in the end.
+    """
+    with executing(call, traced=traced) as progress:
+        from dataops_core.orchestrator import listening, orchestrator_graph
+
+        with listening(progress):
+            state = orchestrator_graph.invoke(asked)
+    outcome = {
+        "workflow": state.get("workflow"),
+        "run_id": state.get("run_id"),
+        "session_id": state.get("session_id"),
+        "status": state["status"],
+        "answer": state["final_response"],
+        "artifacts": list(state.get("artifacts") or ()),
+        "question": state.get("question"),
+        "candidates": list(state.get("candidates") or ()),
+        "error": state.get("error"),
+    }
+    return outcome, progress
+
+
+def go_on(call: Invocation, outcome: dict[str, Any], progress: Progress, *, traced: bool) -> None:
+    """Tells an outcome; on a terminal the questions that it asks are asked first, until there are none."""
+    while outcome["status"] == "interrupted" and converses(call):
+        question = outcome["question"]
+        try:
+            text = prompted(outcome["answer"] or question["prompt"], question["suggestion"])
+        except click.Abort:
+            call.say("")
+            break
+        asked = {"user_query": text, "user_id": call.settings.user, "session_id": outcome["session_id"]}
+        told, progress = asked_of(call, asked, traced=traced)
+        outcome = {**outcome, **told}
+    tell(call, outcome, progress.nodes, traced=traced)
