@@ -134,11 +134,10 @@ class RunScope:
                     if artifact_id not in self.artifact_ids:
                         self.artifact_ids.append(artifact_id)
 
-    def begin(self) -> float | None:
-        """Starts the clock of the attempt; returns the seconds that it may take."""
+    def begin(self) -> None:
+        """Starts the clock of the attempt; waiting for a place among others does not count."""
         if self.timeout is not None:
             self._deadline = time.monotonic() + self.timeout
-        return self.timeout
 
     def check(self) -> None:
         """Asked before every node: whether this worker may go on with the run.

@@ -87,8 +87,8 @@ def _is_value(text: str, parameter: Parameter, decision: Decision) -> bool:
     if parameter.type in _SHAPED:
         return (len(parts) == 1 and not parts[0].key) or _is_choice(text, parameter)
     if parameter.type in ("file_path", "uri"):
-        written = parts[0].quoted or is_path(text.strip()) or is_uri(text.strip()) if parts else False
-        return len(parts) == 1 and (written or decision.outcome == "none")
+        # A bare word is taken when there is a file of that name, which `extract` has seen to.
+        return len(parts) == 1 and (parts[0].quoted or is_path(parts[0].text) or is_uri(parts[0].text))
     return not _leads_elsewhere(decision)
 
 
