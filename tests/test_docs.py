@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -9,24 +10,48 @@ from pathlib import Path
 
 import pytest
 
-DOCS = Path(__file__).parents[1] / "docs"
+from tests.documented import ROOT, blocks, check, commands
+
+DOCS = ROOT / "docs"
 #: The slow clauses run for these very stores in tests/storage.
 QUICK = "not model and not process and not kill"
 PAGES = sorted(DOCS.glob("*.md"))
 
 
-def blocks(page: str, kind: str) -> list[str]:
-    return re.findall(rf"^```{kind}\n(.*?)^```$", (DOCS / page).read_text(), re.MULTILINE | re.DOTALL)
+def code(page: str) -> list[str]:
+    return [text for _, text in blocks(DOCS / page, "python")]
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory) -> dict[str, str]:
+    """A home of its own for the commands of all pages."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    home = str(tmp_path_factory.mktemp("docs") / "home")
+    return {**os.environ, "PATH": path, "DATAOPS_HOME": home, "COLUMNS": "200"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[p.name for p in PAGES])
+def test_commands_print_what_a_page_shows(page, environment):
+    for command, shown in commands(page):
+        check(command, shown, environment)
+
+
+def test_the_answers_of_the_docs_count_once(environment):
+    (example,) = code("runs.md")
+    done = subprocess.run(
+        [sys.executable, "-c", example], capture_output=True, text=True, timeout=110, cwd=ROOT, env=environment
+    )
+    assert (done.returncode, done.stdout) == (0, "Which file should be profiled?\n"), done.stderr
 
 
 def test_the_workflow_of_the_docs_runs_without_a_store(home):
-    (example,) = blocks("workflows.md", "python")
+    (example,) = code("workflows.md")
     exec(compile(example, "workflows.md", "exec"), {"__name__": "docs_workflows"})
     assert not home.exists()
 
 
 def test_the_ten_lines_prove_a_backend(tmp_path, home):
-    (example,) = blocks("backends.md", "python")
+    (example,) = code("backends.md")
     (tmp_path / "test_backend.py").write_text(example)
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-k", QUICK, str(tmp_path)],

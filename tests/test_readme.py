@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+from tests.documented import ROOT, blocks, check, commands
+
+PAGE = ROOT / "README.md"
+README = PAGE.read_text()
+BLOCKS = blocks(PAGE)
 DIST_INFO = {
     "METADATA": "Metadata-Version: 2.1\nName: hello\nVersion: 1.0.0\n",
     "entry_points.txt": "[dataops.workflows]\nhello = hello\n",
@@ -43,24 +44,9 @@ def environment(tmp_path_factory) -> dict[str, str]:
     }
 
 
-def commands() -> list[tuple[str, str]]:
-    """Returns each command with the output that the README shows for it."""
-    found = []
-    for kind, text in BLOCKS:
-        if kind == "console":
-            parts = re.split(r"^\$ (.*)\n", text, flags=re.MULTILINE)
-            assert parts[0] == ""
-            found += list(zip(parts[1::2], parts[2::2], strict=True))
-    return found
-
-
-@pytest.mark.parametrize(("command", "shown"), commands(), ids=[c for c, _ in commands()])
+@pytest.mark.parametrize(("command", "shown"), commands(PAGE), ids=[c for c, _ in commands(PAGE)])
 def test_a_command_prints_what_the_readme_shows(environment, command, shown):
-    done = subprocess.run(command, shell=True, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=100)
-    assert done.returncode == 0, done.stderr
-    printed = [line.rstrip() for line in done.stdout.splitlines() if not line.startswith("hello ")]
-    pattern = ".*".join(re.escape(part.strip("\n")) for part in shown.split("...\n"))
-    assert re.search(pattern, "\n".join(printed), re.DOTALL), done.stdout
+    check(command, shown, environment)
 
 
 def test_every_block_is_of_a_kind_that_is_checked():
@@ -71,7 +57,7 @@ def test_every_block_is_of_a_kind_that_is_checked():
     for text in plain:
         for target in re.findall(r"^make (\w+)$", text, re.MULTILINE):
             assert re.search(rf"^{target}:", makefile, re.MULTILINE)
-    assert len(commands()) >= 5
+    assert len(commands(PAGE)) >= 5
 
 
 def test_every_link_leads_somewhere():
