@@ -242,6 +242,20 @@ def test_draining_ends_the_step_and_leaves_the_run_to_others(workflow, stores, t
     assert "lost" not in Runner().runs.get(result.run_id)
 
 
+def test_a_taken_turn_may_be_refused(monkeypatch, tmp_path):
+    go = tmp_path / "go"
+    use(monkeypatch, TOY_GO=str(go), DATAOPS_TURN_POLICY="refuse")
+    session = SessionManager().create_session("ann").session_id
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(lambda: Runner().run("steps", {"word": "a"}, session_id=session))
+        until(lambda: len(Runner().runs.list(open="run")) == 1)
+        with pytest.raises(Conflict, match="busy with run"):
+            Runner().run("steps", {"word": "b"}, session_id=session)
+        go.touch()
+        assert first.result(30).answer == "a"
+    assert len(SessionManager().get_messages(session)) == 2
+
+
 def test_a_poison_run_is_given_up_and_harms_no_other(monkeypatch):
     session = SessionManager().create_session("ann").session_id
     result = Runner().run("apart", {"word": "die"}, session_id=session)
