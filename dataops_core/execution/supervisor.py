@@ -86,8 +86,11 @@ def _watch(scope: RunScope, child: subprocess.Popen[bytes], reading: int) -> End
     while lines.open:
         if draining.is_set() and not asked:
             asked = _drain(child)
+        ended = child.poll() is not None
         for event in lines.events(_TICK):
             scope.relay(event)
+        if ended and lines.quiet:
+            break  # what the child has started may hold the pipe open for ever
         if scope.lost.is_set():
             raise FenceLost(f"run {scope.run_id!r} is no longer this worker's")
         if deadline is not None and time.monotonic() > deadline:
@@ -112,6 +115,8 @@ class _Lines:
 
     def __init__(self, reading: int) -> None:
         self.reading, self.open = reading, True
+        #: Whether nothing came the last time.
+        self.quiet = False
         #: Why the child gave up, when it could say so.
         self.lost = ""
         self._rest = b""
@@ -119,7 +124,8 @@ class _Lines:
     def events(self, timeout: float) -> Iterator[Event]:
         """Yields the events that arrive within `timeout` seconds."""
         ready, _, _ = select.select([self.reading], [], [], timeout)
-        if not ready:
+        self.quiet = not ready
+        if self.quiet:
             return
         chunk = os.read(self.reading, 1 << 16)
         if not chunk:
@@ -134,7 +140,7 @@ class _Lines:
                     self.lost = str(told["lost"])[:1000]
                 else:
                     yield Event(**told)
-            except (ValueError, TypeError):
+            except (ValueError, TypeError, RecursionError):
                 continue
 
 

@@ -94,7 +94,7 @@ class Worker:
                     ending, state = await attempt.aexecute(scope)
                     finished = await asyncio.to_thread(self.finish, scope, ending)
         except FenceLost:
-            return await asyncio.to_thread(self._taken, run)
+            return await apart(self._taken, run)
         return result_of(self.stores, finished, state=state, answer=ending.answer)
 
     def execute(self, run: Record, fence: str) -> RunResult:
@@ -140,9 +140,9 @@ class Worker:
                 saver_of(self.stores).detach(scope.run_id)
 
     def _taken(self, run: Record) -> RunResult:
-        """Returns what the store says of a run that this worker lost, or that its child process finished."""
+        """Returns what comes of a run that this worker lost to another, or that its child process finished."""
         try:
-            return result_of(self.stores, self.runs.get(run["run_id"]))
+            return self.drive(Accepted(self.runs.get(run["run_id"]), None))
         except NotFound:
             raise Conflict(f"session {run['session_id']!r} was deleted while run {run['run_id']!r} ran") from None
 
