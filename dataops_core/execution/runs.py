@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from dataops_core import history
+from dataops_core import archived, history
 from dataops_core.contracts.records import ANY, Delete, Put, Record, When, Write
 from dataops_core.errors import Conflict, FenceLost, InvalidValue, NotFound
 from dataops_core.execution import turns
@@ -211,12 +211,21 @@ class Runs:
         return run
 
     def get(self, run_id: str) -> Record:
-        """Returns a run's record; raises NotFound."""
-        return get_run(self.stores.records, run_id)
+        """Returns a run's record, also from the archive of its session; raises NotFound."""
+        try:
+            return get_run(self.stores.records, run_id)
+        except NotFound:
+            if (run := archived.find_run(self.stores, run_id)) is None:
+                raise
+            return run
 
     def list(self, **filters: Any) -> Listing[Record]:
         """Lists runs; `filters` are those of `run_records.list_runs`."""
-        return list_runs(self.stores.records, **filters)
+        session_id, kept = filters.get("session_id"), None
+        if session_id is not None and filters.get("open") is None:
+            told = {name: value for name, value in filters.items() if name not in ("session_id", "open")}
+            kept = archived.list_runs(self.stores, session_id, **told)
+        return list_runs(self.stores.records, **filters) if kept is None else kept
 
     def holder(self, session_id: str) -> str | None:
         """Returns the run that has a session's turn, or None."""
