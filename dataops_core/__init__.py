@@ -1,6 +1,6 @@
 """DataOps: ask for data-engineering workflows in plain words.
 
-What a plugin author imports. The markers and the middleware types come at once; the rest is imported when it is used.
+What a plugin author imports. Each name is imported when it is used: the command line lists a thousand plugins at once.
 """
 
 from __future__ import annotations
@@ -8,13 +8,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from dataops_core.contracts.hookspecs import hookimpl
-from dataops_core.contracts.middleware import NodeCall, NodeMiddleware
-
 if TYPE_CHECKING:
     from dataops_core.artifact import Artifact, ArtifactType
     from dataops_core.artifact_store import ArtifactStore
     from dataops_core.base_workflow import BaseWorkflow, WorkflowInputParameter, WorkflowMetadata, WorkflowState
+    from dataops_core.context_manager import ContextManager
+    from dataops_core.contracts.hookspecs import hookimpl
+    from dataops_core.contracts.middleware import NodeCall, NodeMiddleware
     from dataops_core.decorators import (
         with_artifacts,
         with_caching,
@@ -32,11 +32,15 @@ _LAZY = {
     "ArtifactType": "artifact",
     "ArtifactStore": "artifact_store",
     "BaseWorkflow": "base_workflow",
+    "NodeCall": "contracts.middleware",
+    "NodeMiddleware": "contracts.middleware",
     "WorkflowInputParameter": "base_workflow",
     "WorkflowMetadata": "base_workflow",
     "WorkflowState": "base_workflow",
+    "ContextManager": "context_manager",
     "SessionManager": "session_manager",
     "WORKFLOW_REGISTRY": "workflow_registry",
+    "hookimpl": "contracts.hookspecs",
     "with_artifacts": "decorators",
     "with_caching": "decorators",
     "with_error_recovery": "decorators",
@@ -50,6 +54,7 @@ __all__ = [
     "ArtifactStore",
     "ArtifactType",
     "BaseWorkflow",
+    "ContextManager",
     "NodeCall",
     "NodeMiddleware",
     "SessionManager",

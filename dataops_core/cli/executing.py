@@ -14,7 +14,7 @@ from dataops_core.cli import signals
 from dataops_core.cli.invocation import Interrupted, Invocation
 from dataops_core.cli.progress import Node, Progress, trace, wanted
 from dataops_core.cli.text import size
-from dataops_core.errors import DataOpsError, NotFound
+from dataops_core.errors import Conflict, DataOpsError, NotFound
 
 if TYPE_CHECKING:
     from dataops_core.execution.runner import RunResult
@@ -38,7 +38,7 @@ def executing(call: Invocation, *, traced: bool) -> Iterator[Progress]:
     except (KeyboardInterrupt, Drained):
         raise _kept(progress) from None
     except DataOpsError as error:  # a store that went away, say
-        if progress.run_id is not None and not progress.over:
+        if progress.run_id is not None and not progress.over and not isinstance(error, NotFound | Conflict):
             error.hint = f"{error.hint}\nthen go on with: dataops runs resume {progress.run_id}".strip()
         raise
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
@@ -71,6 +72,25 @@ def artifact_of(call: Invocation, given: str) -> str:
         else:
             sessions = [s.session_id for s in SessionManager(call.stores).list_sessions(call.settings.user, limit=20)]
         return _one(given, islice(_artifacts(store, sessions), _RECENT), error)
+
+
+def snapshot_of(call: Invocation, given: str) -> str:
+    """Returns a snapshot's id; raises NotFound with the nearest of its session, or of the user's recent ones."""
+    from dataops_core.context_manager import ContextManager
+    from dataops_core.session_manager import SessionManager
+
+    sessions = SessionManager(call.stores)
+    manager = ContextManager(sessions)
+    try:
+        return manager.get_snapshot(given).snapshot_id
+    except NotFound as error:
+        session_id, dot, _ = given.partition(".")
+        recent = [session_id] if dot else [s.session_id for s in sessions.list_sessions(call.settings.user, limit=20)]
+        known: list[str] = []
+        for session in recent:
+            with suppress(NotFound):
+                known += [s.snapshot_id for s in manager.list_snapshots(session)]
+        return _one(given, known, error)
 
 
 def _artifacts(store: ArtifactStore, sessions: Iterable[str]) -> Iterator[str]:

@@ -49,15 +49,19 @@ def list_(call: Invocation, session: str | None, status: str | None, is_open: bo
         hint = nearest(status, STATUSES) or f"one of {', '.join(STATUSES)}"
         raise InvalidValue(f"--status: {status!r:.40} is no status of a run", hint=hint)
     session_id = None if session is None else session_of(call, session)
-    found = _every(Runs(call.stores), session_id, status, is_open)
+    runs_ = Runs(call.stores)
+    found = _every(runs_, session_id, status, is_open)
     choose = heapq.nsmallest if is_open else heapq.nlargest  # without a session the store promises no order
     chosen = choose(limit + 1, found, key=lambda run: (run["created_at"], run["run_id"]))
+    shown = [(r, runs_.worker_gone(r)) for r in chosen[:limit]]
     rows = [
-        (r["run_id"], r["workflow"], r["status"], moment(r["created_at"]), _took(r), len(r.get("artifacts", ())))
-        for r in chosen[:limit]
+        (r["run_id"], r["workflow"], _status(r, gone), moment(r["created_at"]), _took(r), len(r.get("artifacts", ())))
+        for r, gone in shown
     ]
     header = ("RUN", "WORKFLOW", "STATUS", "CREATED", "TOOK", "ARTIFACTS")
-    told = [{name: run.get(name) for name in _SHOWN if name not in ("input", "nodes")} for run in chosen[:limit]]
+    told = [
+        {name: value for name, value in _facts(r, gone).items() if name not in ("input", "nodes")} for r, gone in shown
+    ]
     call.answer({"runs": told, "more": len(chosen) > limit}, table(header, rows, width=width()) if rows else ())
     if len(chosen) > limit:
         call.note(f"only {limit} are shown; --limit shows more")
@@ -72,8 +76,10 @@ def show(call: Invocation, run: str) -> None:
     """Show a run: its values, its nodes, what it kept and how it ended."""
     from dataops_core.execution.runs import Runs
 
-    record = Runs(call.stores).get(run_of(call, run))
-    call.answer({"run": {name: record.get(name) for name in _SHOWN}}, _page(record))
+    runs_ = Runs(call.stores)
+    record = runs_.get(run_of(call, run))
+    gone = runs_.worker_gone(record)
+    call.answer({"run": _facts(record, gone)}, _page(record, gone))
 
 
 @runs.command("resume")
@@ -99,8 +105,11 @@ def resume(call: Invocation, run: str | None, force: bool, traced: bool) -> None
         return
     header = ("RUN", "WORKFLOW", "STATUS", "ANSWER")
     rows = [(o["run_id"], o["workflow"], o["status"], o["answer"]) for o in outcomes]
-    call.answer({"runs": outcomes}, table(header, rows, width=width()) if rows else ())
-    if not rows:
+    held = [r["run_id"] for r in _every(runner.runs, None, None, is_open=True) if r["open"] == "run"]
+    call.answer({"runs": outcomes, "held": held}, table(header, rows, width=width()) if rows else ())
+    for other in held:
+        call.note(f"run {other} has a worker; if that is dead: dataops runs resume {other} --force")
+    if not rows and not held:
         call.note("nothing to resume")
     elif any(o["status"] not in ("success", "interrupted") for o in outcomes):
         call.status = 1
@@ -130,16 +139,27 @@ def _every(runs: Runs, session_id: str | None, status: str | None, is_open: bool
                 break
 
 
+def _facts(run: Record, gone: bool) -> dict[str, Any]:
+    facts = {name: run.get(name) for name in _SHOWN}
+    # A run that started when it was accepted has no other start.
+    facts["started_at"] = run.get("started_at") or (run["created_at"] if run["attempt"] else None)
+    return {**facts, "worker_gone": gone}
+
+
+def _status(run: Record, gone: bool) -> str:
+    return f"{run['status']}, no worker" if gone else str(run["status"])
+
+
 def _took(run: Record) -> str | None:
     return duration(run["duration_ms"]) if run.get("duration_ms") is not None else None
 
 
-def _page(run: Record) -> Iterator[str]:
+def _page(run: Record, gone: bool) -> Iterator[str]:
     facts: dict[str, Any] = {
         "run": run["run_id"],
         "workflow": f"{run['workflow']} {run['version']}",
         "session": run["session_id"],
-        "status": run["status"],
+        "status": _status(run, gone),
         "attempt": run["attempt"],
         "created": moment(run["created_at"]),
         "started": moment(run.get("started_at")),
@@ -147,8 +167,11 @@ def _page(run: Record) -> Iterator[str]:
         "took": _took(run),
     }
     yield from (f"{name:<9} {value}" for name, value in facts.items() if value)
+    if gone:
+        yield f"{'try':<9} dataops runs resume {run['run_id']}"
     if question := run.get("question"):
         yield f"{'asks':<9} {question['prompt']}"
+        yield f'{"try":<9} dataops ask --session {run["session_id"]} "..."'
     if error := run.get("error"):
         yield f"{'error':<9} {error['message']}"
         if error.get("hint"):

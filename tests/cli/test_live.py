@@ -66,13 +66,28 @@ def test_an_interrupted_run_is_kept_and_goes_on(dataops, site, tmp_path, monkeyp
     (run_id,) = re.findall(r"interrupted; run (\S+) is kept", err)
     assert f"dataops runs resume {run_id}" in err
     (listed,) = json.loads(dataops("runs", "list", "--open", "--json").stdout)["runs"]
-    assert listed["run_id"] == run_id
+    assert (listed["run_id"], listed["status"], listed["worker_gone"]) == (run_id, "running", True)
+    assert "running, no worker" in dataops("runs", "list").stdout
+    assert f"dataops runs resume {run_id}" in dataops("runs", "show", run_id).stdout
     resumed = dataops("runs", "resume", run_id, "--json")
     outcome = json.loads(resumed.stdout)
     assert (resumed.exit_code, outcome["status"], outcome["attempt"]) == (0, "success", 2)
     assert outcome["answer"].startswith("hi 123")
     assert log.read_text().split() == ["first", "second", "second", "third"]
     assert json.loads(dataops("runs", "list", "--open", "--json").stdout)["runs"] == []
+
+
+def test_a_killed_run_is_named_until_its_lease_is_over(dataops, tmp_path, monkeypatch):
+    log = tmp_path / "log"
+    monkeypatch.setenv("TOY_LOG", str(log))
+    interrupted(log, "second", signal.SIGKILL, "run", "three_steps", "-p", "word=hi")
+    told = dataops("runs", "resume", "--json")
+    (held,) = json.loads(told.stdout)["held"]
+    again = dataops("runs", "resume")
+    assert (again.exit_code, f"dataops runs resume {held} --force" in again.stderr) == (0, True)
+    refused = dataops("runs", "resume", held)
+    assert (refused.exit_code, "--force" in refused.stderr) == (1, True)
+    assert dataops("runs", "resume", held, "--force").stdout == "hi 123 x1\n"
 
 
 def test_an_interrupt_as_json(dataops, tmp_path, monkeypatch):
