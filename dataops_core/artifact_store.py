@@ -21,6 +21,7 @@ from dataops_core.errors import Conflict, InvalidValue, NotFound
 from dataops_core.storage import schema
 from dataops_core.storage.opening import Stores, open_stores
 from dataops_core.storage.ownership import Listing, attempts, owned_id, pointer, pointer_item, pointers
+from dataops_core.storage.tombstones import is_tombstone, live
 
 _SPOOL_BYTES: Final = 8 * CHUNK
 
@@ -152,8 +153,8 @@ class ArtifactStore:
             stored = self.stores.records.get_many(schema.ARTIFACTS, [(owned_id(p), None) for p in page])
             for row, item in zip(page, stored, strict=True):
                 cursor = row.record["item"]
-                if item and all(item.record.get(key) == value for key, value in wanted.items()):
-                    found.append(Artifact.from_record(item.record))
+                if (kept := live(item)) and all(kept.record.get(key) == value for key, value in wanted.items()):
+                    found.append(Artifact.from_record(kept.record))
                     if len(found) == limit:
                         return Listing(found, cursor)
             if len(page) < batch:
@@ -190,7 +191,7 @@ class ArtifactStore:
             if child == link["id"] or child in lineage_.ancestors(self.stores, link["id"]):
                 raise Conflict(f"artifact {link['id']!r} was itself made from {child!r}")
         for _ in attempts():
-            stored = self.stores.records.get(schema.ARTIFACTS, child)
+            stored = live(self.stores.records.get(schema.ARTIFACTS, child))
             if stored is None:
                 raise _not_found(child)
             record = stored.record
@@ -258,7 +259,7 @@ class ArtifactStore:
             if found := call.services.staged(artifact_id):
                 return dict(found)
         try:
-            stored = self.stores.records.get(schema.ARTIFACTS, artifact_id)
+            stored = live(self.stores.records.get(schema.ARTIFACTS, artifact_id))
         except InvalidValue:
             stored = None
         if stored is None:
@@ -312,8 +313,21 @@ def commit_artifacts(stores: Stores, records: Sequence[Record]) -> None:
             )
             return
         except Conflict:
+            for record in records:
+                require_unswept(stores, record["artifact_id"])
             continue
     raise Conflict(f"session {session_id!r} is too busy", hint="try again")
+
+
+def require_unswept(stores: Stores, artifact_id: str) -> bool:
+    """Says whether an artifact's record is there; raises Conflict when `storage gc` has swept its content meanwhile."""
+    stored = stores.records.get(schema.ARTIFACTS, artifact_id)
+    if stored is not None and is_tombstone(stored.record):
+        raise Conflict(
+            f"artifact {artifact_id!r} was so slow to be stored that storage gc took its content for a crash's",
+            hint="store it again; give storage gc a longer --grace",
+        )
+    return stored is not None
 
 
 def _pointer(record: Mapping[str, Any]) -> Record:

@@ -14,6 +14,7 @@ from typing import Any, Final
 from dataops_core.contracts.blobs import BlobStore
 from dataops_core.contracts.records import ABSENT, Put, Record, RecordStore, Stored, Write
 from dataops_core.errors import Conflict, InvalidValue
+from dataops_core.hidden import Ranges, visible
 from dataops_core.storage import schema
 
 ROLES: Final = ("user", "assistant", "system", "tool")
@@ -21,7 +22,7 @@ INLINE_BYTES: Final = 16_000
 PREVIEW_CHARS: Final = 1_000
 TAIL_MESSAGES: Final = 8
 TAIL_BYTES: Final = 4_000
-_FIRST, _LAST = schema.message_item(0), schema.message_item(10**12 - 1)
+_LAST: Final = 10**12 - 1
 
 
 def count_tokens(text: str) -> int:
@@ -96,7 +97,7 @@ def append(session: Record, drafts: Sequence[Draft], *, blobs: BlobStore, at: st
     writes: list[Write] = []
     messages: list[Message] = []
     session_id = session["session_id"]
-    tail = list(session["conversation_history"])
+    said = list(session["conversation_history"])
     for draft in drafts:
         session["revision"] += 1
         number = session["revision"]
@@ -105,12 +106,13 @@ def append(session: Record, drafts: Sequence[Draft], *, blobs: BlobStore, at: st
             session_id, message_id, number, draft.role, draft.content, at,
             draft.workflow, tuple(draft.artifacts), draft.run_id,
         )  # fmt: skip
-        writes.append(Put(schema.SESSION_ITEMS, _row(message, blobs), ABSENT))
+        row = _row(message, blobs)
+        writes.append(Put(schema.SESSION_ITEMS, row, ABSENT))
         if draft.message_id is not None:
             writes.append(Put(schema.SESSION_ITEMS, _reservation(message), ABSENT))
-        tail.append(_tail_entry(message))
+        said.append(_entry(number, row))
         messages.append(message)
-    session["conversation_history"] = _fit(tail)
+    session["conversation_history"] = _fit(said)
     session["last_active"] = at
     return writes, messages
 
@@ -121,8 +123,15 @@ def reserved(records: RecordStore, session_id: str, message_id: str) -> int | No
     return None if stored is None else int(stored.record["number"])
 
 
+def numbers(records: RecordStore, session_id: str, message_ids: Sequence[str]) -> list[int | None]:
+    """Returns the numbers of the messages that callers' ids already stand for, None where there is none yet."""
+    keys = [(session_id, _reservation_item(message_id)) for message_id in message_ids]
+    found = records.get_many(schema.SESSION_ITEMS, keys)
+    return [None if stored is None else int(stored.record["number"]) for stored in found]
+
+
 def read(records: RecordStore, blobs: BlobStore, session_id: str, number: int) -> Message:
-    """Returns one message by its number; raises Conflict when a restored checkpoint hides it."""
+    """Returns one message by its number, hidden or not; raises Conflict when the session keeps it no more."""
     stored = records.get(schema.SESSION_ITEMS, session_id, schema.message_item(number))
     if stored is None:
         raise Conflict(f"message {number} of session {session_id!r} is not there")
@@ -130,24 +139,53 @@ def read(records: RecordStore, blobs: BlobStore, session_id: str, number: int) -
 
 
 def newest(
-    records: RecordStore, blobs: BlobStore, session_id: str, *, limit: int, before: int | None = None
+    records: RecordStore,
+    blobs: BlobStore,
+    session_id: str,
+    *,
+    limit: int,
+    before: int | None = None,
+    hidden: Ranges = (),
 ) -> list[Message]:
-    """Returns the newest messages, oldest first; `before` (a message's number) pages backwards."""
-    hi = _LAST if before is None else schema.message_item(max(before - 1, 0))
-    rows = records.range(schema.SESSION_ITEMS, session_id, _FIRST, hi, limit=limit, newest_first=True)
-    return [_message(row, blobs) for row in reversed(rows)]
+    """Returns the newest messages, oldest first; `before` (a message's number) pages backwards past what is hidden."""
+    return [_message(row, blobs) for row in _newest(records, session_id, limit, before, hidden)]
 
 
-def walk(records: RecordStore, blobs: BlobStore, session_id: str, *, page: int = 200) -> Iterator[Message]:
-    """Yields every message, oldest first, in bounded memory."""
-    lo = _FIRST
-    while True:
-        rows = records.range(schema.SESSION_ITEMS, session_id, lo, _LAST, limit=page)
-        for row in rows:
-            yield _message(row, blobs)
-        if len(rows) < page:
-            return
-        lo = schema.message_item(_number(rows[-1].record) + 1)
+def tail(records: RecordStore, session_id: str, *, revision: int, hidden: Ranges) -> list[dict[str, Any]]:
+    """Returns what `conversation_history` holds when these messages are hidden."""
+    rows = _newest(records, session_id, TAIL_MESSAGES, revision + 1, hidden)
+    return _fit([_entry(_number(row.record), row.record) for row in rows])
+
+
+def walk(
+    records: RecordStore,
+    blobs: BlobStore,
+    session_id: str,
+    *,
+    page: int = 200,
+    hidden: Ranges = (),
+    last: int = _LAST,
+) -> Iterator[Message]:
+    """Yields every message up to number `last` that is not hidden, oldest first, in bounded memory."""
+    for first, final in visible(hidden, 1, last):
+        lo, hi = schema.message_item(first), schema.message_item(final)
+        while rows := records.range(schema.SESSION_ITEMS, session_id, lo, hi, limit=page):
+            for row in rows:
+                yield _message(row, blobs)
+            if len(rows) < page:
+                break
+            lo = rows[-1].record["item"] + "\0"
+
+
+def _newest(records: RecordStore, session_id: str, limit: int, before: int | None, hidden: Ranges) -> list[Stored]:
+    found: list[Stored] = []
+    for lo, hi in reversed(visible(hidden, 1, _LAST if before is None else before - 1)):
+        first, last = schema.message_item(lo), schema.message_item(hi)
+        room = limit - len(found)
+        found += records.range(schema.SESSION_ITEMS, session_id, first, last, limit=room, newest_first=True)
+        if len(found) >= limit:
+            break
+    return found[::-1]
 
 
 def made_id(session_id: str, number: int) -> str:
@@ -177,7 +215,7 @@ def _row(message: Message, blobs: BlobStore) -> Record:
         row["run_id"] = message.run_id
     raw = message.content.encode()
     if len(raw) > INLINE_BYTES:
-        key = schema.message_key(message.session_id, hashlib.sha256(raw).hexdigest())
+        key = schema.message_key(message.session_id, message.number)
         blobs.put(key, io.BytesIO(raw), content_type="text/plain; charset=utf-8")
         row["content"], row["blob"] = message.content[:PREVIEW_CHARS], key
     return row
@@ -210,10 +248,10 @@ def _reservation(message: Message) -> Record:
     }
 
 
-def _tail_entry(message: Message) -> dict[str, Any]:
-    entry = {"number": message.number, "role": message.role, "content": message.content[:PREVIEW_CHARS]}
-    if message.workflow:
-        entry["workflow"] = message.workflow
+def _entry(number: int, row: Record) -> dict[str, Any]:
+    entry = {"number": number, "role": row["role"], "content": row["content"][:PREVIEW_CHARS]}
+    if "workflow" in row:
+        entry["workflow"] = row["workflow"]
     return entry
 
 

@@ -9,6 +9,7 @@ from dataops_core.contracts.records import Record
 from dataops_core.storage import schema
 from dataops_core.storage.opening import Stores
 from dataops_core.storage.ownership import owned_id, pointers
+from dataops_core.storage.tombstones import live
 
 Edge = dict[str, Any]
 
@@ -23,7 +24,7 @@ def trace(stores: Stores, artifact_id: str, depth: int) -> dict[str, list[dict[s
     edges = list(_up(stores, artifact_id, depth))
     edges += [edge for edge in _down(stores, artifact_id, depth) if edge not in edges]
     ids = [artifact_id, *dict.fromkeys(i for e in edges for i in (e["parent"], e["child"]) if i != artifact_id)]
-    found = stores.records.get_many(schema.ARTIFACTS, [(i, None) for i in ids])
+    found = map(live, stores.records.get_many(schema.ARTIFACTS, [(i, None) for i in ids]))
     nodes = [_node(i, stored.record if stored else None) for i, stored in zip(ids, found, strict=True)]
     return {"nodes": nodes, "edges": edges}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from dataops_core.contracts.events import Event
@@ -16,7 +16,10 @@ STATUSES: Final = ("active", "expired", "archiving", "archived", "deleting")
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A session as it was read. Times are ISO-8601 UTC, `ttl` is the idle limit in seconds or None."""
+    """A session as it was read. Times are ISO-8601 UTC, `ttl` is the idle limit in seconds or None.
+
+    `hidden` holds the ranges of message numbers, `[first, last]`, that a restored checkpoint hides.
+    """
 
     session_id: str
     user_id: str
@@ -30,6 +33,7 @@ class Session:
     preferences: dict[str, Any]
     ttl: float | None
     turn: str | None
+    hidden: list[list[int]] = field(default_factory=list)
 
     @classmethod
     def from_record(cls, record: Record, now: float) -> Session:
@@ -47,6 +51,7 @@ class Session:
             record["preferences"],
             record.get("idle_seconds"),
             record.get("turn"),
+            record.get("hidden", []),
         )
 
 

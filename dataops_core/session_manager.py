@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 from dataops_core import history
-from dataops_core.archive import archive
+from dataops_core.archives import reading as archived
+from dataops_core.archives.writing import archive
 from dataops_core.context_summary import summarize
-from dataops_core.contracts.records import ABSENT, ANY, Delete, Put, Record, Stored, Write
-from dataops_core.errors import Conflict, InvalidValue, NotFound
+from dataops_core.contracts.records import ABSENT, Put, Record, Stored, Write
+from dataops_core.deletion import delete
+from dataops_core.errors import Conflict, CorruptData, InvalidValue, NotFound
+from dataops_core.hidden import is_hidden
 from dataops_core.history import Draft, Message, count_tokens
 from dataops_core.session import STATUSES, Session, announce, new_record, require_active, set_ttl
 from dataops_core.storage import schema
 from dataops_core.storage.opening import Stores, open_stores
-from dataops_core.storage.ownership import Listing, attempts, delete_blobs, delete_partition, owned_id, pointers
+from dataops_core.storage.ownership import Listing, attempts, every_pointer, owned_id, pointers
 
+log = logging.getLogger(__name__)
 __all__ = ["Listing", "Message", "Session", "SessionManager", "count_tokens"]
 
 
@@ -182,20 +187,29 @@ class SessionManager:
         return message
 
     def get_messages(self, session_id: str, *, limit: int = 50, before: int | None = None) -> list[Message]:
-        """Returns the newest messages, oldest first.
+        """Returns the newest messages, oldest first, without those that a restored checkpoint hides.
 
         Args:
             session_id: of which session.
             limit: at most this many.
             before: only messages before this number, to page backwards.
         """
-        self._stored(session_id)
-        return history.newest(self.stores.records, self.stores.blobs, session_id, limit=limit, before=before)
+        session, stores = self._stored(session_id).record, self.stores
+
+        def rows() -> list[Message]:
+            hidden = session.get("hidden", ())
+            return history.newest(stores.records, stores.blobs, session_id, limit=limit, before=before, hidden=hidden)
+
+        return archived.either(stores, session, rows, limit=limit, before=before)
 
     def iter_messages(self, session_id: str) -> Iterator[Message]:
-        """Yields every message, oldest first, in bounded memory."""
-        self._stored(session_id)
-        return history.walk(self.stores.records, self.stores.blobs, session_id)
+        """Yields every message that is not hidden, oldest first, in bounded memory."""
+        session = self._stored(session_id).record
+        if archived.filed(self.stores, session):
+            return archived.messages(self.stores, session)
+        hidden = session.get("hidden", ())
+        rows = history.walk(self.stores.records, self.stores.blobs, session_id, hidden=hidden)
+        return archived.rest(self.stores, session_id, rows)
 
     def get_context_summary(self, session_id: str, *, max_tokens: int = 2000) -> str:
         """Returns what the session is about, as text of at most `max_tokens`.
@@ -204,13 +218,16 @@ class SessionManager:
         then the newest messages that fit; a message that does not fit is cut, never reordered.
         """
         stores, session = self.stores, self.get_session(session_id)
-        found = pointers(stores, session_id, "run", newest_first=True, limit=5)
-        runs = stores.records.get_many(schema.RUNS, [(owned_id(p), None) for p in reversed(found)])
-        messages = history.newest(stores.records, stores.blobs, session_id, limit=50)
-        return summarize(session, [run.record for run in runs if run], messages, max_tokens=max_tokens)
+        found = pointers(stores, session_id, "run", newest_first=True, limit=50 if session.hidden else 5)
+        read = stores.records.get_many(schema.RUNS, [(owned_id(p), None) for p in reversed(found)])
+        every = [run.record for run in read if run] or archived.latest_runs(stores, session_id, 50)
+        runs = [run for run in every if not is_hidden(session.hidden, run.get("query_message"))]
+        return summarize(session, runs[-5:], self.get_messages(session_id, limit=50), max_tokens=max_tokens)
 
     def archive_session(self, session_id: str) -> str:
         """Ends a session: its messages and runs move into one compressed file, its artifacts stay.
+
+        Messages and runs can be read as before. A run that waits for an answer is recorded as cancelled.
 
         Returns:
             The blob key of the file, `archives/{date}/{session_id}.json.gz`.
@@ -224,41 +241,41 @@ class SessionManager:
         return key
 
     def cleanup_expired_sessions(self, *, limit: int = 1000) -> list[str]:
-        """Archives sessions that have been idle for longer than they may; returns the ids of at most `limit`."""
-        archived: list[str] = []
+        """Archives sessions that have been idle for longer than they may; returns the ids of at most `limit`.
+
+        One that somebody else is at, or whose run is not over, is left for the next time.
+        """
+        done: list[str] = []
         cursor: str | None = None
-        while len(archived) < limit:
-            page = self.list_sessions(status="expired", limit=min(limit - len(archived), 50), cursor=cursor)
+        while len(done) < limit:
+            page = self.list_sessions(status="expired", limit=min(limit - len(done), 50), cursor=cursor)
             for session in page:
-                with suppress(Conflict):  # it came alive again, or somebody else is at it
-                    self.archive_session(session.session_id)
-                    archived.append(session.session_id)
+                try:
+                    archive(self.stores, session.session_id, if_expired=True)
+                except (Conflict, NotFound, CorruptData) as error:
+                    log.warning("session %s was not archived: %s", session.session_id, error)
+                    continue
+                announce("session.changed", session.session_id, change="archived")
+                done.append(session.session_id)
             if (cursor := page.cursor) is None:
                 break
-        return archived
+        return done
 
     def delete_session(self, session_id: str) -> None:
         """Deletes a session and everything that it owns. Its id is never used again.
 
-        A deletion that a crash cuts short is completed by calling it again.
+        A run of it that is at work ends there: nothing of it is kept. A deletion that a crash cuts short is completed
+        by calling it again, or by `dataops storage gc`.
+
+        Raises:
+            NotFound: no such session.
         """
-        records = self.stores.records
-        self.change(session_id, _mark_deleting)
-        for table, key in ((schema.ARTIFACTS, "artifact"), (schema.RUNS, "run")):
-            for owned in self.owned(session_id, key):
-                if table is schema.RUNS:
-                    delete_partition(self.stores, schema.RUN_ITEMS, owned)
-                records.commit([Delete(table, owned, when=ANY)])
-        delete_partition(self.stores, schema.SESSION_ITEMS, session_id)
-        records.commit([Delete(schema.SESSIONS, session_id, when=ANY)])
-        for prefix in (f"artifacts/{session_id}/", f"contexts/{session_id}/", f"messages/{session_id}/"):
-            delete_blobs(self.stores, prefix)
-        delete_blobs(self.stores, f"values/{session_id}.")
+        delete(self.stores, session_id)
         announce("session.changed", session_id, change="deleted")
 
     def owned(self, session_id: str, kind: str) -> Iterator[str]:
-        """Yields the ids of the artifacts (`artifact`) or runs (`run`) that a session owns, oldest first."""
-        for stored in pointers(self.stores, session_id, kind):
+        """Yields the ids of the artifacts (`artifact`) or runs (`run`) that a session owns, newest first."""
+        for stored in every_pointer(self.stores, session_id, kind):
             yield owned_id(stored)
 
     def change(
@@ -314,8 +331,3 @@ class SessionManager:
                 lock, users = self._locks.pop(session_id)
                 if users > 1:
                     self._locks[session_id] = (lock, users - 1)
-
-
-def _mark_deleting(record: Record) -> list[Write]:
-    record["status"] = "deleting"
-    return []

@@ -24,10 +24,13 @@ def code(page: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory) -> dict[str, str]:
-    """A home of its own for the commands of all pages."""
+    """A home of its own for the commands of all pages, with a session that `$SESSION` names."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     home = str(tmp_path_factory.mktemp("docs") / "home")
-    return {**os.environ, "PATH": path, "DATAOPS_HOME": home, "COLUMNS": "200"}
+    told = {**os.environ, "PATH": path, "DATAOPS_HOME": home, "COLUMNS": "200"}
+    make = "from dataops_core import SessionManager; print(SessionManager().create_session('local').session_id)"
+    done = subprocess.run([sys.executable, "-c", make], env=told, capture_output=True, text=True, check=True)
+    return {**told, "SESSION": done.stdout.strip()}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[p.name for p in PAGES])
@@ -62,6 +65,17 @@ def test_the_ten_lines_prove_a_backend(tmp_path, home):
     )
     assert done.returncode == 0, done.stdout
     assert int(re.search(r"(\d+) passed", done.stdout)[1]) > 50
+
+
+def test_the_contexts_of_the_docs_come_back(home):
+    scope = {"__name__": "docs_context"}
+    exec(compile("\n".join(code("context.md")), "context.md", "exec"), scope)
+    ((_, script),) = blocks(DOCS / "context.md", "sh")
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    env = {**os.environ, "PATH": path, "SESSION": scope["session_id"]}
+    done = subprocess.run(["sh", "-ec", script], env=env, capture_output=True, text=True, timeout=110)
+    assert done.returncode == 0, done.stderr
+    assert script.count("dataops context") <= len(done.stdout.splitlines())
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[p.name for p in PAGES])

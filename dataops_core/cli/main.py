@@ -22,8 +22,10 @@ COMMANDS: Final = {
     "show": Known(f"{_HERE}.catalogue:show", "Show what a workflow does and takes."),
     "plugins": Known(f"{_HERE}.plugins:plugins", "List and check what is installed."),
     "runs": Known(f"{_HERE}.runs:runs", "List, show, resume and cancel runs."),
-    "sessions": Known(f"{_HERE}.sessions:sessions", "List, show and delete sessions."),
+    "sessions": Known(f"{_HERE}.sessions:sessions", "List, show, archive and delete sessions."),
     "artifacts": Known(f"{_HERE}.artifacts:artifacts", "List, show, get and share kept results."),
+    "context": Known(f"{_HERE}.context:context", "Keep what a session is about, and bring it back."),
+    "storage": Known(f"{_HERE}.storage:storage", "Check the stores, and sweep what is left over."),
     "config": Known(f"{_HERE}.config:config", "Show the settings and where they come from."),
 }
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @click.group(cls=Group)
 def sessions() -> None:
-    """List, show and delete sessions."""
+    """List, show, archive and delete sessions."""
 
 
 @sessions.command("list")
@@ -85,6 +85,36 @@ def delete(call: Invocation, session: str, yes: bool) -> None:
     manager.delete_session(found.session_id)
     call.answer({"deleted": found.session_id}, ())
     call.note(f"deleted {found.session_id}")
+
+
+@sessions.command("archive")
+@click.argument("session")
+@click.pass_obj
+def archive(call: Invocation, session: str) -> None:
+    """Move a session's messages and runs into one compressed file. SESSION is its whole id.
+
+    Nothing can be added from then on; everything can be read as before, and its artifacts stay where they are. A run
+    of it that waits for an answer is cancelled.
+    """
+    from dataops_core.session_manager import SessionManager
+
+    manager = SessionManager(call.stores)
+    session_id = session_of(call, session, whole=True)
+    key = manager.archive_session(session_id)
+    call.answer({"archived": session_id, "key": key}, [key])
+    call.note(f"archived {session_id}")
+
+
+@sessions.command("cleanup")
+@click.option("--limit", type=click.IntRange(1), default=1000, show_default=True, help="At most this many.")
+@click.pass_obj
+def cleanup(call: Invocation, limit: int) -> None:
+    """Archive everybody's sessions that have been idle for longer than they may."""
+    from dataops_core.session_manager import SessionManager
+
+    done = SessionManager(call.stores).cleanup_expired_sessions(limit=limit)
+    call.answer({"archived": done}, done)
+    call.note(f"archived {count(len(done), 'session')}")
 
 
 def _facts(session: Session) -> dict[str, object]:

@@ -35,7 +35,7 @@ class BlobPage:
 class BlobStore(Protocol):
     """Bytes by key. Keys are relative paths of `/`-separated parts (see `check_blob_key`); no key leaves the root.
 
-    `capabilities` names what goes beyond the contract: `presign`.
+    `capabilities` names what goes beyond the contract: `presign`. A store may also be a `records.Sweeper`.
     """
 
     capabilities: frozenset[str]

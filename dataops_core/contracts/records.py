@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol, runtime_checkable
 
 from dataops_core.errors import InvalidValue
 
@@ -150,11 +150,28 @@ class Finding:
     hint: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a store removed, or would remove: how many of a kind, and how many bytes they had."""
+
+    kind: str
+    count: int
+    bytes: int
+
+
+@runtime_checkable
+class Sweeper(Protocol):
+    """A store that keeps what nobody can see any more, and can remove it. Optional, of record and blob stores."""
+
+    def sweep(self, grace: float, *, dry_run: bool = False) -> list[Swept]:
+        """Removes what is left over and older than `grace` seconds; with `dry_run` only says what there is."""
+
+
 class RecordStore(Protocol):
     """JSON records in declared tables. Safe to use from many threads and processes.
 
     `capabilities` names what goes beyond the contract: `consistent_query` (an index never lags), `store_clock`
-    (expiry by the store's clock, not the reader's).
+    (expiry by the store's clock, not the reader's). A store may also be a `Sweeper`.
     """
 
     capabilities: frozenset[str]

@@ -173,7 +173,7 @@ class Runner(Worker):
         if started is None:
             raise Conflict(
                 f"another worker is at run {run_id!r}",
-                hint=f"wait up to {self.runs.lease_seconds:.0f} s for its lease to end, or cancel the run",
+                hint=f"its lease ends {self.runs.lease_seconds:.0f} s after its death; --force takes the run over now",
             )
         return self.execute(*started)
 

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from dataops_core import archived, history
+from dataops_core import history
+from dataops_core.archives import reading as archived
 from dataops_core.contracts.records import ANY, Delete, Put, Record, When, Write
 from dataops_core.errors import Conflict, FenceLost, InvalidValue, NotFound
 from dataops_core.execution import turns
@@ -226,6 +227,11 @@ class Runs:
             told = {name: value for name, value in filters.items() if name not in ("session_id", "open")}
             kept = archived.list_runs(self.stores, session_id, **told)
         return list_runs(self.stores.records, **filters) if kept is None else kept
+
+    def worker_gone(self, run: Record) -> bool:
+        """Says whether nobody is at a run that is not over: its worker stopped, or its lease is over."""
+        open_ = run["status"] in ("pending", "running")
+        return open_ and self.fences.read(run["run_id"]).until <= self.stores.records.now()
 
     def holder(self, session_id: str) -> str | None:
         """Returns the run that has a session's turn, or None."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import builtins
 import errno
+import fcntl
 import os
 import secrets
 import time
@@ -18,11 +19,11 @@ from typing import BinaryIO, Final
 
 from dataops_core.contracts.blobs import BlobInfo, BlobPage, BlobStore, check_blob_key
 from dataops_core.contracts.hookspecs import hookimpl
-from dataops_core.contracts.records import Finding
+from dataops_core.contracts.records import Finding, Swept
 from dataops_core.errors import Conflict, CorruptData, DataOpsError, InvalidValue, NotFound
 from dataops_core.storage.blob_file import BlobReader, describe, write
 from dataops_core.storage.blob_names import UNFINISHED, file_path, keys
-from dataops_core.storage.folders import make_private_folder, path_of_url, refused, url_of_path
+from dataops_core.storage.folders import free_space, make_private_folder, path_of_url, refused, url_of_path
 
 DATAOPS_API = 1
 _LEFT_OVER_SECONDS: Final = 86_400
@@ -66,8 +67,9 @@ class FileBlobs:
                 fd = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=place)
                 try:
                     with open(fd, "wb", buffering=0) as file:
+                        fcntl.flock(fd, fcntl.LOCK_EX)  # says that its writer lives; see `sweep`
                         info = write(file, key, stream, content_type)
-                    self._name(place, unfinished, path, if_absent)
+                        self._name(place, unfinished, path, if_absent)
                 finally:
                     with suppress(FileNotFoundError):
                         os.unlink(unfinished, dir_fd=place)
@@ -138,36 +140,46 @@ class FileBlobs:
     def prepare(self) -> builtins.list[str]:
         """Creates the folder and clears what crashes left unfinished a day ago; says what it did, a line each."""
         done = [f"created folder {self.root}"] if make_private_folder(self.root) else []
-        removed = 0
-        try:
-            with self._folder([UNFINISHED], create=True) as place:
-                for name in os.listdir(place):
-                    with suppress(FileNotFoundError):
-                        if time.time() - os.stat(name, dir_fd=place).st_mtime > _LEFT_OVER_SECONDS:
-                            os.unlink(name, dir_fd=place)
-                            removed += 1
-        except OSError as error:
-            raise refused(error, f"cannot use folder {self.root}") from error
+        removed = self.sweep(_LEFT_OVER_SECONDS)[0].count
         return done + [f"removed {removed} unfinished files from {self.root}"] * (removed > 0)
 
+    def sweep(self, grace: float, *, dry_run: bool = False) -> builtins.list[Swept]:
+        """Removes what never became a blob: files whose writer is gone, and that are `grace` seconds old."""
+        count = size = 0
+        try:
+            with self._folder([UNFINISHED], create=True) as place, os.scandir(place) as entries:
+                for entry in entries:
+                    with suppress(FileNotFoundError):
+                        status = entry.stat(follow_symlinks=False)
+                        if time.time() - status.st_mtime < max(grace, 1.0) or _is_held(entry.name, place):
+                            continue
+                        if not dry_run:
+                            os.unlink(entry.name, dir_fd=place)
+                        count, size = count + 1, size + status.st_size
+        except OSError as error:
+            raise refused(error, f"cannot use folder {self.root}") from error
+        return [Swept("unfinished files", count, size)]
+
     def check(self) -> builtins.list[Finding]:
-        """Says what is wrong with the folder, and what is right."""
+        """Says what is wrong with the folder, its permissions and its disk, and what is right."""
         try:
             with self._folder([UNFINISHED], create=True) as place:
                 unfinished = len(os.listdir(place))
+                probe = f"{secrets.token_hex(12)}.tmp"
+                os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=place))
+                os.unlink(probe, dir_fd=place)
                 mode = os.stat(self.root).st_mode
             space = os.statvfs(self.root)
+            low = free_space(self.root)
         except (OSError, DataOpsError) as error:
             return [Finding("error", f"cannot use folder {self.root}: {error}", "make it writable for this user")]
         free = space.f_bavail * space.f_frsize
-        findings = [Finding("ok", f"folder {self.root} is there; {free / 1e9:.1f} GB are free")]
-        if free < 1 << 30:
-            findings.append(Finding("warn", f"less than 1 GiB is free for {self.root}", "free some disk space"))
+        findings = [Finding("ok", f"folder {self.root} can be written; {free / 1e9:.1f} GB are free"), *low]
         if mode & 0o077:
             findings.append(Finding("warn", f"other users can enter {self.root}", f"chmod 700 {self.root}"))
         if unfinished:
             findings.append(
-                Finding("ok", f"{unfinished} unfinished files in {self.root}", "prepare removes those older than a day")
+                Finding("ok", f"{unfinished} unfinished files in {self.root}", "storage gc removes those left over")
             )
         return findings
 
@@ -242,3 +254,15 @@ class FileBlobs:
             return BlobInfo(key, status.st_size, "", None, status.st_mtime)
         finally:
             os.close(fd)
+
+
+def _is_held(name: str, place: int) -> bool:
+    """Says whether somebody still writes a file."""
+    fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=place)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False

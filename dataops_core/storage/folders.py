@@ -5,11 +5,16 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
+from typing import Final, Literal
 from urllib.parse import quote, unquote
 
+from dataops_core.contracts.records import Finding
 from dataops_core.errors import DataOpsError, InvalidValue, Unreachable
 
-_NO_SPACE = {"ENOSPC", "EDQUOT", "EFBIG"}
+_NO_SPACE: Final = {"ENOSPC", "EDQUOT", "EFBIG"}
+#: Bytes free below which a disk is nearly full, and full.
+_LITTLE: Final = 1 << 30
+_NONE: Final = 32 << 20
 
 
 def path_of_url(url: str, scheme: str, *, relative: bool) -> Path:
@@ -70,6 +75,16 @@ def sync_folder(path: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def free_space(path: Path) -> list[Finding]:
+    """Returns what is wrong with the free space of the disk that a folder lies on; nothing when there is enough."""
+    space = os.statvfs(path)
+    free = space.f_bavail * space.f_frsize
+    if free >= _LITTLE:
+        return []
+    level: Literal["warn", "error"] = "warn" if free >= _NONE else "error"
+    return [Finding(level, f"only {free / 1e6:.0f} MB are free for {path}", "free some disk space")]
 
 
 def refused(error: OSError, what: str) -> DataOpsError:

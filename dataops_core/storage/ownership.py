@@ -79,6 +79,17 @@ def pointers(
     return [r for r in rows if r.record["item"] != before][:limit]
 
 
+def every_pointer(stores: Stores, session_id: str, kind: str, *, page: int = 200) -> Iterator[Stored]:
+    """Yields the pointers of one kind, the newest first, a page in memory; they may be deleted meanwhile."""
+    before: str | None = None
+    while True:
+        rows = pointers(stores, session_id, kind, newest_first=True, limit=page, before=before)
+        yield from rows
+        if len(rows) < page:
+            return
+        before = rows[-1].record["item"]
+
+
 def delete_partition(stores: Stores, table: Table, partition: str, *, batch: int = 50) -> int:
     """Deletes every record of a partition in batches and returns how many there were."""
     total = 0

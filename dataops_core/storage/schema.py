@@ -5,6 +5,7 @@ Every id that belongs to a session begins with the session's id and a dot: the t
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from datetime import UTC, datetime
@@ -42,6 +43,8 @@ CACHE: Final = Table("dataops_cache", "cache_key")
 TABLES: Final = (SESSIONS, SESSION_ITEMS, ARTIFACTS, RUNS, RUN_ITEMS, CACHE)
 
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+_SESSION_ID: Final = re.compile(f"s[{_ALPHABET}]{{25}}")
+_TIME_DIGITS: Final = 9
 
 
 def new_session_id() -> str:
@@ -57,6 +60,22 @@ def new_owned_id(session_id: str) -> str:
 def session_of(owned_id: str) -> str:
     """Returns the session that an id belongs to."""
     return owned_id.partition(".")[0]
+
+
+def is_session_id(text: str) -> bool:
+    """Says whether a text is a session id as we make them."""
+    return _SESSION_ID.fullmatch(text) is not None
+
+
+def made_at(owned_id: str) -> float | None:
+    """Returns when an id of `new_owned_id` was made, in seconds since 1970; None when it is no such id."""
+    session_id, _, own = owned_id.partition(".")
+    if not is_session_id(session_id) or len(own) <= _TIME_DIGITS or not set(own) <= set(_ALPHABET):
+        return None
+    value = 0
+    for digit in own[:_TIME_DIGITS]:
+        value = value * 32 + _ALPHABET.index(digit)
+    return value / 1000
 
 
 def message_item(revision: int) -> str:
@@ -80,9 +99,9 @@ def artifact_key(session_id: str, created_at: str, artifact_id: str) -> str:
     return f"artifacts/{session_id}/{created_at[:10]}/{artifact_id}"
 
 
-def message_key(session_id: str, message_id: str) -> str:
-    """Returns the blob key of a long message's content."""
-    return f"messages/{session_id}/{message_id}"
+def message_key(session_id: str, number: int) -> str:
+    """Returns a blob key for a long message's content: it names the message, and is never used twice."""
+    return f"messages/{session_id}/{number:012d}.{_random(10)}"
 
 
 def archive_key(session_id: str, created_at: str) -> str:
@@ -97,7 +116,7 @@ def value_key(run_id: str, digest: str) -> str:
 
 def _time_part() -> str:
     value, out = int(time.time() * 1000), ""
-    for _ in range(9):
+    for _ in range(_TIME_DIGITS):
         value, digit = divmod(value, 32)
         out = _ALPHABET[digit] + out
     return out

@@ -27,6 +27,7 @@ from dataops_core.contracts.records import (
     Put,
     RecordStore,
     Stored,
+    Swept,
     Table,
     Write,
     check_key,
@@ -35,7 +36,8 @@ from dataops_core.contracts.records import (
     token_of,
 )
 from dataops_core.errors import Conflict, CorruptData, DataOpsError, InvalidValue
-from dataops_core.storage.folders import path_of_url, url_of_path
+from dataops_core.storage.folders import path_of_url, refused, url_of_path
+from dataops_core.storage.sqlite_check import examine
 from dataops_core.storage.sqlite_file import SqliteFile, explained
 from dataops_core.storage.sqlite_schema import Plan
 
@@ -205,20 +207,31 @@ class SqliteRecords:
             raise explained(error, self.path) from error
         return done + lines
 
-    def check(self) -> list[Finding]:
-        """Says what is wrong with the file, and what is right."""
+    def sweep(self, grace: float, *, dry_run: bool = False) -> list[Swept]:
+        """Removes expired records, which nobody can see, whatever the grace; with `dry_run` only counts them."""
+        now = self._clock()
+        found = [self._read(self._plan(table).expired, (now,))[0] for table in self._file.tables]
+        swept = Swept("expired records", sum(row[0] for row in found), int(sum(row[1] for row in found)))
         try:
-            damage = [row[0] for row in self._read("PRAGMA quick_check(3)", ())]
-            mode = self.path.stat().st_mode
+            for table in () if dry_run else self._file.tables:
+                plan, removed = self._plan(table), _SWEEP_ROWS
+                while removed == _SWEEP_ROWS:
+                    with self._file.write_lock:  # let go of between batches
+                        removed = _remove_expired(self._file.writer(), plan, now)
+        except _FAILURES as error:
+            raise explained(error, self.path) from error
+        return [swept]
+
+    def check(self) -> list[Finding]:
+        """Says what is wrong with the file, its log, its permissions and its disk, and what is right."""
+        try:
+            self._read("SELECT 1", ())
+            return examine(self._file, self.path)
+        except (OSError, *_FAILURES) as error:
+            told = explained(error, self.path) if isinstance(error, _FAILURES) else refused(error, f"{self.path}")
+            return [Finding("error", told.message, told.hint)]
         except DataOpsError as error:
             return [Finding("error", error.message, error.hint)]
-        if damage != ["ok"]:
-            hint = "restore a backup, or save what can be read: sqlite3 FILE .recover | sqlite3 NEW_FILE"
-            return [Finding("error", f"database {self.path} is damaged: {'; '.join(damage)}", hint)]
-        findings = [Finding("ok", f"database {self.path} is whole ({self.path.stat().st_size / 1e6:.1f} MB)")]
-        if mode & 0o077:
-            findings.append(Finding("warn", f"other users can read {self.path}", f"chmod 600 {self.path}"))
-        return findings
 
     # Within
 

@@ -64,6 +64,7 @@ class Plan:
         self.has_token = f"SELECT 1 FROM {name} WHERE {self.at} AND _token = ?"
         self.get = f"SELECT _body, _token FROM {name} WHERE {self.at} AND {LIVE}"
         self.scan = f"SELECT _body, _token, _id FROM {name} WHERE _id > ? AND {LIVE} ORDER BY _id LIMIT ?"
+        self.expired = f"SELECT count(*), total(length(CAST(_body AS BLOB))) FROM {name} WHERE _expires <= ?"
         self.outdated = f"SELECT _id FROM {name} WHERE _expires <= ? LIMIT ?"
         self.remove = f"DELETE FROM {name} WHERE _id IN ({self.outdated})"
 

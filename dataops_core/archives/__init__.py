@@ -1,0 +1,1 @@
+"""Archives: a session that is over as one compressed file, and reading it back as if its rows were still there."""
