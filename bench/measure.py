@@ -1,4 +1,4 @@
-"""Interleaved measuring: medians of shuffled rounds, CPU of this process or of whole child processes."""
+"""Interleaved measuring: medians or low quantiles of rounds, CPU of this process or of whole child processes."""
 
 from __future__ import annotations
 
@@ -44,6 +44,23 @@ def interleaved(sides: Mapping[str, Callable[[], object]], *, rounds: int, repea
                 sides[name]()
             taken[name].append((clock() - start) / repeat)
     return {name: statistics.median(values) for name, values in taken.items()}
+
+
+def quantiles(sides: Mapping[str, Callable[[], object]], *, rounds: int, share: float = 0.1) -> dict[str, float]:
+    """Returns a low quantile of each side's CPU seconds, of single calls in turn: what others do only adds to them.
+
+    Args:
+        sides: what to call.
+        rounds: how often each is called.
+        share: of the calls that are below what is returned.
+    """
+    taken: dict[str, list[float]] = {name: [] for name in sides}
+    for _ in range(rounds):
+        for name, call in sides.items():
+            start = time.process_time()
+            call()
+            taken[name].append(time.process_time() - start)
+    return {name: sorted(values)[int(share * rounds)] for name, values in taken.items()}
 
 
 def process_cpu(command: Sequence[str], env: Mapping[str, str]) -> float:

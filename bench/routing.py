@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from bench.measure import Row, interleaved
+from bench.measure import Row, quantiles
 
 _WORDS = (
     "profile load copy check compare merge export import clean split table column file report order customer invoice "
@@ -31,7 +31,7 @@ def rows() -> Iterator[Row]:
         router = Router(manifests)
         queries = [sentence(9) for _ in range(20)]
         sides = {"route": lambda router=router, queries=queries: [router.route(q) for q in queries]}
-        cpu = interleaved(sides, rounds=9, repeat=1, cpu=True)
+        cpu = quantiles(sides, rounds=40)
         yield Row(
             f"route a query, {count} workflows", cpu["route"] / len(queries) * 1e3, limit, " ms", "Router.route, CPU"
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 from dataops_core.base_workflow import BaseWorkflow, WorkflowMetadata
 from dataops_core.contracts.manifest import Manifest
-from dataops_core.errors import InvalidValue, NotFound, nearest
+from dataops_core.errors import InvalidValue
 from dataops_core.plugin.manager import plugins
 
 
@@ -34,17 +34,11 @@ class WorkflowRegistry:
         """Returns the workflow; its code is imported, and it is made, once a process.
 
         Raises:
-            NotFound: no installed plugin announces it.
+            NotFound: no installed plugin announces it; the hint has the nearest name.
             PluginFailed: its plugin does not load or keep its contract.
         """
         with self._lock:
             if name not in self._instances:
-                if name not in plugins().names("dataops.workflows"):
-                    known = self.list_workflows()
-                    raise NotFound(
-                        f"no workflow named {name!r:.80}",
-                        hint=nearest(name, known) or "dataops list shows what there is",
-                    )
                 plugins().verify.setdefault("dataops.workflows", _verify)
                 self._instances[name] = plugins().workflow_class(name)()
             return self._instances[name]

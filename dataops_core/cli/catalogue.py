@@ -11,7 +11,7 @@ import click
 from dataops_core.cli.commands import Command
 from dataops_core.cli.invocation import Invocation, width
 from dataops_core.cli.text import table
-from dataops_core.errors import NotFound, nearest
+from dataops_core.errors import nearest
 
 if TYPE_CHECKING:
     from dataops_core.contracts.manifest import Manifest, Parameter
@@ -85,11 +85,7 @@ def manifest_of(call: Invocation, given: str) -> Manifest:
         NotFound: no installed workflow has that name; the hint has the nearest one.
         PluginFailed: its plugin does not work.
     """
-    try:
-        return call.plugins.manifest(given.replace("-", "_"))
-    except NotFound as error:
-        hint = error.hint if error.hint.startswith("did you mean") else "dataops list shows what is installed"
-        raise NotFound(f"no workflow named {given!r:.80}", hint=hint) from None
+    return call.plugins.manifest(given.replace("-", "_"))
 
 
 def count(number: int, what: str) -> str:

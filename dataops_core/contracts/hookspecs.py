@@ -44,7 +44,7 @@ def dataops_record_store(url: str, tables: Sequence[Table]) -> RecordStore | Non
     """Open a record store. Called on the plugin that owns the URL's scheme and on no other.
 
     Args:
-        url: the whole URL, e.g. `sqlite:///home/me/dataops.db`.
+        url: the whole URL, e.g. `sqlite:////home/me/dataops.db`.
         tables: every table that will be used.
     """
 

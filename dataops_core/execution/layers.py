@@ -60,7 +60,7 @@ def layers(middlewares: Sequence[NodeMiddleware], call: NodeCall, required: froz
                 seen = call.state
                 try:
                     if request is None:
-                        if not isinstance(seen, type(given)):
+                        if seen is not given and not isinstance(seen, type(given)):
                             raise _Defect(f"it replaced the state by {type(seen).__name__}")
                         answer = result = yield from layers(middlewares, call, required, depth + 1)
                         ran, failure, call.state = True, None, seen
@@ -79,7 +79,7 @@ def layers(middlewares: Sequence[NodeMiddleware], call: NodeCall, required: froz
         except StopIteration as stop:
             around, returned = None, stop.value
         if returned is None or returned is result:
-            return outcome(returned, result, failure)
+            return result if failure is None else outcome(returned, result, failure)
         if not isinstance(returned, type(result)) and not _is_update(returned):
             raise _Defect(f"it returned {type(returned).__name__}")
         return returned

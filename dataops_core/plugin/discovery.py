@@ -5,16 +5,14 @@ Each distribution is guarded by itself: one malformed line makes `entry_points()
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any, Final, NamedTuple
 
-import importlib_metadata
-
 from dataops_core.errors import nearest
+from dataops_core.plugin.distributions import Distribution, canonical, distributions
 from dataops_core.plugin.failures import PluginFailure, one_line, printable
 from dataops_core.plugin.manifests import read_manifest
 
@@ -29,6 +27,7 @@ EXECUTORS: Final = "dataops.executors"
 MIDDLEWARE: Final = "dataops.middleware"
 COMMANDS: Final = "dataops.commands"
 
+_MARK: Final = "dataops."  # begins the name of every group
 _WORD: Final = r"[a-z][a-z0-9_.-]{0,63}"
 _SCHEME: Final = r"[a-z][a-z0-9+.-]{0,63}"
 #: The groups, and what a name in each looks like.
@@ -73,6 +72,8 @@ class Entry(NamedTuple):
 
     def load(self) -> Any:
         """Imports it and returns the module or attribute; raises whatever its code raises."""
+        import importlib_metadata
+
         return importlib_metadata.EntryPoint(self.name, self.value, self.group).load()
 
     def named_by(self, item: str) -> bool:
@@ -83,37 +84,53 @@ class Entry(NamedTuple):
 @cache
 def scan() -> tuple[tuple[Entry, ...], tuple[PluginFailure, ...]]:
     """Returns the plugins that are announced on `sys.path`, and the distributions that cannot be read."""
-    # Python lists a `python311.zip` that is seldom there, and looking into it would import all of zipfile.
-    path = [folder for folder in sys.path if os.path.exists(folder or ".")]
-    return read_distributions(importlib_metadata.distributions(path=path))
+    return read_distributions(distributions(sys.path))
 
 
-def read_distributions(distributions: Iterable[Any]) -> tuple[tuple[Entry, ...], tuple[PluginFailure, ...]]:
+def read_distributions(
+    installed: Iterable[Distribution],
+) -> tuple[tuple[Entry, ...], tuple[PluginFailure, ...]]:
     """Returns what these distributions announce. One that is seen twice on the path counts once, as for imports."""
     entries: list[Entry] = []
     failures: list[PluginFailure] = []
     seen: set[str] = set()
-    rest = iter(distributions)
+    rest = iter(installed)
     while True:
         name, distribution = "", None
         try:
             distribution = next(rest)
-            # `name` would parse the METADATA of every distribution; the folder's name says the same.
-            known = getattr(distribution, "_normalized_name", None)
-            name = known.replace("_", "-") if known else canonical(distribution.name)
+            name = distribution.name
             if name in seen or name.startswith("~"):  # pip renames what it is about to remove
                 continue
             seen.add(name)
-            announced = [point for point in distribution.entry_points if point.group in GROUPS]
-            if announced:
-                folder = str(distribution.locate_file(""))
-                entries += [Entry(point.group, point.name, point.value, name, folder) for point in announced]
+            text = distribution.entry_points()
+            if _MARK in text:
+                entries += [Entry(*point, name, distribution.folder) for point in parse(text) if point[0] in GROUPS]
         except StopIteration:
             return tuple(entries), tuple(failures)
         except Exception as error:
             if distribution is None or _is_ours(distribution):
                 cause = f"its entry points cannot be read ({one_line(error)})"
                 failures.append(PluginFailure("", "", printable(name) or "an import hook", "discovery", cause))
+
+
+def parse(text: str) -> Iterator[tuple[str, str, str]]:
+    """Yields group, name and value of every entry point in the text of an `entry_points.txt`.
+
+    Raises:
+        ValueError: a line in a group is no `name = value`.
+    """
+    group = None
+    for line in map(str.strip, text.splitlines()):
+        if not line or line[0] == "#":
+            continue
+        if line[0] == "[" and line[-1] == "]":
+            group = line.strip("[]")
+        elif group is not None:
+            name, equals, value = line.partition("=")
+            if not equals:
+                raise ValueError(f"no 'name = value': {line}")
+            yield group, name.strip(), value.strip()
 
 
 class Index:
@@ -187,14 +204,9 @@ class Index:
         return nearest(name, self._groups[group])
 
 
-def canonical(name: str) -> str:
-    """Returns the one spelling of a distribution's name."""
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def _is_ours(distribution: Any) -> bool:
+def _is_ours(distribution: Distribution) -> bool:
     """Says whether a distribution that cannot be read may announce plugins; the troubles of others are not ours."""
     try:
-        return "dataops." in (distribution.read_text("entry_points.txt") or "")
+        return _MARK in distribution.entry_points()
     except Exception:
         return True

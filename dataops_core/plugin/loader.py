@@ -11,13 +11,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from types import MappingProxyType, ModuleType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import pluggy
-
-from dataops_core.contracts import hookspecs
-from dataops_core.contracts.hookspecs import PROJECT
 from dataops_core.contracts.manifest import API, Manifest
 from dataops_core.errors import NotFound, PluginFailed, nearest
 from dataops_core.plugin import discovery
@@ -26,6 +23,9 @@ from dataops_core.plugin.failures import PluginFailure
 from dataops_core.plugin.guard import guarded
 from dataops_core.plugin.manifests import ManifestCache, WrongApi, api_advice
 from dataops_core.settings import Settings
+
+if TYPE_CHECKING:
+    from dataops_core.plugin.hooks import HookManager
 
 #: Which hooks a plugin of each group has. One of middleware's is enough; the others have exactly one.
 HOOKS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
@@ -42,14 +42,6 @@ SLOW_SECONDS: Final = 1.0
 
 #: Refuses what a plugin delivered by raising: gets the entry, its manifest (workflows only), and what it delivered.
 Verify = Callable[[Entry, Manifest | None, Any], None]
-
-
-class HookManager(pluggy.PluginManager):
-    """Pluggy's manager; it looks at attributes that are named like our hooks and at nothing else of a module."""
-
-    def parse_hookimpl_opts(self, plugin: Any, name: str) -> Any:
-        """Returns the options of a hook implementation, or None."""
-        return super().parse_hookimpl_opts(plugin, name) if name.startswith(f"{PROJECT}_") else None
 
 
 class _Staging:
@@ -72,8 +64,6 @@ class Loader:
         self, settings: Settings, index: Iterable[Entry] | None = None, unreadable: Iterable[PluginFailure] = ()
     ) -> None:
         self.settings = settings
-        self.pm = HookManager(PROJECT)
-        self.pm.add_hookspecs(hookspecs)
         self.verify: dict[str, Verify] = {}
         #: What is wrong, in the order in which it was found.
         self.failures: list[PluginFailure] = []
@@ -91,6 +81,13 @@ class Loader:
         self._index = Index((e for e in found if self._allowed(e)), settings.plugins_prefer)
         for failure in (*unreadable, *self._index.failures):
             self._remember(failure)
+
+    @cached_property
+    def pm(self) -> HookManager:
+        """The hooks of the plugins that are loaded."""
+        from dataops_core.plugin.hooks import HookManager
+
+        return HookManager()
 
     def names(self, group: str) -> list[str]:
         """Returns the names of a group's plugins, sorted; without blocked and disputed ones."""
@@ -169,11 +166,12 @@ class Loader:
                 return delivered
         except BaseException as error:
             if registered:
+                from pluggy import PluginValidationError
+
                 self.pm.unregister(name=entry.key)
+                phase = "verify" if isinstance(error, PluginValidationError) else phase
             if not isinstance(error, Exception):  # Ctrl-C
                 raise
-            if isinstance(error, pluggy.PluginValidationError):
-                phase = "verify"
             raise self._fail(entry, phase, error).error() from error
 
     def _registered_class(self, plugin: ModuleType, entry: Entry) -> type[Any]:
@@ -195,8 +193,8 @@ class Loader:
         if not isinstance(plugin, ModuleType):
             raise PluginFailed(f"{entry.value!r} is no module", hint="an entry point names the module with the hooks")
         groups = {e.group for e in self.entries() if (e.module, e.distribution) == (entry.module, entry.distribution)}
-        hooks = {name: value for name, value in list(vars(plugin).items()) if name.startswith(f"{PROJECT}_")}
-        implemented = {name for name, value in hooks.items() if hasattr(value, f"{PROJECT}_impl")}
+        hooks = {name: value for name, value in list(vars(plugin).items()) if name.startswith("dataops_")}
+        implemented = {name for name, value in hooks.items() if hasattr(value, "dataops_impl")}
         known = {hook: group for group, names in HOOKS.items() for hook in names}
         for name in sorted(implemented):
             if name not in known:
@@ -206,7 +204,7 @@ class Loader:
                     f"it has the hook {name} and is not announced under {known[name]}",
                     hint=f'add it to [project.entry-points."{known[name]}"]',
                 )
-            options = getattr(hooks[name], f"{PROJECT}_impl")
+            options = hooks[name].dataops_impl
             if options.get("wrapper") or options.get("hookwrapper"):
                 raise PluginFailed(f"{name} is a hook wrapper", hint="a plugin answers for itself only")
             if inspect.iscoroutinefunction(hooks[name]) or inspect.isgeneratorfunction(hooks[name]):
@@ -238,9 +236,10 @@ class Loader:
                 f"plugin {name!r} ({group}, of {entry.distribution}) is switched off by {reason}",
                 hint=f"change {reason} (dataops config show says where it is set)",
             )
-        raise NotFound(
-            f"no plugin {name!r:.80} in {group}", hint=self._index.nearest(group, name) or "dataops plugins list"
-        )
+        near = self._index.nearest(group, name)
+        if group == WORKFLOWS:
+            raise NotFound(f"no workflow named {name!r:.80}", hint=near or "dataops list shows what is installed")
+        raise NotFound(f"no plugin {name!r:.80} in {group}", hint=near or "dataops plugins list")
 
     def _allowed(self, entry: Entry) -> bool:
         reason = ""

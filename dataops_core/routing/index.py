@@ -7,14 +7,14 @@ from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from dataops_core.routing.terms import character_features, stem, word_features
+from dataops_core.routing.terms import character_features, word_features
 
 # Tuned on labelled queries of two catalogues; broad optima, not sharp ones.
 WORD_SHARE = 0.4
 DESCRIPTION_WEIGHT = 2.0
 COMMON = 0.65  # runs of characters that more than this share of the workflows has: half the work, no accuracy
 
-Vector = dict[int, float]
+Vector = dict[str, float]
 
 
 class Index:
@@ -37,14 +37,10 @@ class Index:
             # A dict keeps the order of the texts, so that numbers do not depend on the seed of hashes.
             frequency.update(list(dict.fromkeys(feature for blocks in texts for block in blocks for feature in block)))
         size = len(catalogue)
-        self._features = {
-            feature: (number, math.log((1 + size) / (1 + n)) + 1)
-            for number, (feature, n) in enumerate(frequency.items())
-        }
+        self._idf = {feature: math.log((1 + size) / (1 + n)) + 1 for feature, n in frequency.items()}
+        self._unknown = math.log(1 + size) + 1
         limit = max(COMMON * size, 10)
-        common = {number for number, (f, n) in enumerate(frequency.items()) if f[0] == "#" and n > limit}
-        self._unknown = (-1, math.log(1 + size) + 1)
-        self._postings = [(array("I"), array("f")) for _ in self._features]
+        gathered = {f: (array("I"), array("f")) for f, n in frequency.items() if f[0] != "#" or n <= limit}
         self._spans: list[tuple[int, int, float]] = []
         end = 0
         for texts in counted:
@@ -52,19 +48,21 @@ class Index:
             total: Vector = {}
             for text in texts:
                 times = DESCRIPTION_WEIGHT if end == start else 1.0
-                for number, weight in self._vector(text).items():
-                    total[number] = total.get(number, 0.0) + times * weight
-                    if number not in common:
-                        self._postings[number][0].append(end)
-                        self._postings[number][1].append(weight)
+                for feature, weight in self._vector(text).items():
+                    total[feature] = total.get(feature, 0.0) + times * weight
+                    if feature in gathered:
+                        gathered[feature][0].append(end)
+                        gathered[feature][1].append(weight)
                 end += 1
             length = math.sqrt(math.fsum([weight * weight for weight in total.values()]))
             self._spans.append((start, end, length or 1.0))
         self._size = end
+        # Dicts are quicker to go through than arrays; made one after the other, what a feature has lies together.
+        self._postings = {f: dict(zip(texts, weights, strict=True)) for f, (texts, weights) in gathered.items()}
 
-    def idf(self, word: str) -> float:
-        """Returns how telling a word is, 0 when no workflow knows it."""
-        return self._features.get(stem(word), (-1, 0.0))[1]
+    def idf(self, stem: str) -> float:
+        """Returns how telling a word's stem is, 0 when no workflow knows it."""
+        return self._idf.get(stem, 0.0)
 
     def cosines(self, words: Sequence[str]) -> list[tuple[float, list[float]]]:
         """Compares a query with every workflow.
@@ -76,9 +74,9 @@ class Index:
             For each workflow the cosine with its centroid, and the cosines with its texts.
         """
         cosines = [0.0] * self._size
+        nothing: dict[int, float] = {}
         for feature, weight in self._vector((word_features(words), character_features(words))).items():
-            texts, weights = self._postings[feature]
-            for text, other in zip(texts, weights, strict=True):
+            for text, other in self._postings.get(feature, nothing).items():
                 cosines[text] += weight * other
         # The cosine with a centroid is the weighted sum of the cosines with its texts, over the centroid's length.
         compared = []
@@ -91,15 +89,13 @@ class Index:
         vector: Vector = {}
         for counts, share in zip(blocks, (WORD_SHARE, 1 - WORD_SHARE), strict=True):
             squares = 0.0
-            weights = []
+            weights = {}
             for feature, count in counts.items():
-                number, weight = self._features.get(feature, self._unknown)
+                weight = self._idf.get(feature, self._unknown)
                 if count > 1:
                     weight *= 1 + math.log(count)
                 squares += weight * weight
-                weights.append((number, weight))
+                weights[feature] = weight
             scale = math.sqrt(share / squares) if squares else 0.0
-            for number, weight in weights:
-                if number >= 0:
-                    vector[number] = weight * scale
+            vector |= {feature: weight * scale for feature, weight in weights.items()}
         return vector

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from heapq import nsmallest
+from heapq import nlargest, nsmallest
 from itertools import islice
 from typing import Literal
 
@@ -16,6 +16,7 @@ from dataops_core.routing.terms import WORDS, is_content, stem, words
 from dataops_core.routing.tokens import READ, tokens
 
 CENTROID_SHARE = 0.8  # of the score; the nearest text has the rest. Tuned on labelled queries: a broad optimum
+_DIGITS = 6  # of a score
 _MAY_NAME = re.compile(r"[\"'`“]|workflow[ ]{0,4}=", re.IGNORECASE)
 _SLASH = re.compile(r"\s*/([A-Za-z][A-Za-z0-9_-]{0,63})(?=\s|$)")
 _META_WORDS = 15  # a longer query is no meta question
@@ -126,20 +127,22 @@ class Router:
         return Decision("run", best.workflow, candidates, reason + cut)
 
     def _rank(self, text: list[str], limit: int) -> list[Candidate]:
-        scored = []
-        for workflow, (centroid, cosines) in enumerate(self._index.cosines(text)):
-            # Rounded, so that the last bits of a sum never decide; then the name does.
-            score = round(CENTROID_SHARE * centroid + (1 - CENTROID_SHARE) * max(cosines), 6)
-            if score > 0:
-                scored.append((-score, workflow, cosines[1:]))
-        best = nsmallest(limit, scored)
-        content = [word for word in dict.fromkeys(text) if is_content(word)]
-        content.sort(key=lambda word: -round(self._index.idf(word), 6))
-        return [self._candidate(content, workflow, -score, cosines) for score, workflow, cosines in best]
+        compared = self._index.cosines(text)
+        scores = [CENTROID_SHARE * centroid + (1 - CENTROID_SHARE) * max(cosines) for centroid, cosines in compared]
+        # Rounded, so that the last bits of a sum never decide; then the name does. Rounding is dear: only those that it
+        # can bring among the best.
+        least = min(nlargest(limit, scores), default=0.0) - 10**-_DIGITS * 2
+        near = [(-round(score, _DIGITS), workflow) for workflow, score in enumerate(scores) if score > least]
+        best = [(-score, workflow) for score, workflow in nsmallest(limit, near) if score < 0]
+        content = [(word, stem(word)) for word in dict.fromkeys(text) if is_content(word)]
+        content.sort(key=lambda pair: -self._index.idf(pair[1]))
+        return [self._candidate(content, workflow, score, compared[workflow][1][1:]) for score, workflow in best]
 
-    def _candidate(self, content: list[str], workflow: int, score: float, cosines: list[float]) -> Candidate:
+    def _candidate(
+        self, content: list[tuple[str, str]], workflow: int, score: float, cosines: list[float]
+    ) -> Candidate:
         stems = self._stems[workflow]
-        known = islice((word for word in content if stem(word) in stems), 5)
+        known = islice((word for word, its_stem in content if its_stem in stems), 5)
         best = max(cosines, default=0.0)
         example = self._examples[workflow][cosines.index(best)] if best > 0 else ""
         return Candidate(self._names[workflow], score, example, tuple(known))

@@ -10,10 +10,9 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
-import importlib_metadata
-
 from dataops_core.contracts.manifest import Manifest
 from dataops_core.plugin.discovery import Entry, read_distributions
+from dataops_core.plugin.distributions import distributions
 from dataops_core.plugin.manager import Plugins
 from dataops_core.settings import Settings, load
 
@@ -131,7 +130,7 @@ class World:
         """Scans the folders anew, and none of what is installed beside them."""
         importlib.invalidate_caches()
         folders = [str(site.folder) for site in self.sites]
-        entries, failures = read_distributions(importlib_metadata.distributions(path=folders))
+        entries, failures = read_distributions(distributions(folders))
         manager = Plugins(self.settings(**flags), entries, failures)
         manager.verify["dataops.workflows"] = verify_name
         return manager

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import importlib_metadata
 import pytest
 
 from dataops_core.contracts.manifest import Manifest
@@ -223,6 +222,6 @@ def test_one_scan_a_process(world: World, monkeypatch: pytest.MonkeyPatch) -> No
     world.site().workflow("a")
     discovery.scan.cache_clear()
     assert "a" in [entry.name for entry in discovery.scan()[0]]
-    monkeypatch.setattr(importlib_metadata, "distributions", lambda: 1 / 0)
+    monkeypatch.setattr(discovery, "distributions", lambda path: 1 / 0)
     assert "a" in [entry.name for entry in discovery.scan()[0]]
     discovery.scan.cache_clear()

@@ -279,8 +279,11 @@ def test_unknown_names_have_the_nearest(world: World) -> None:
     with pytest.raises(NotFound) as raised:
         plugins.load("dataops.workflows", "data_profilr")
     assert raised.value.hint == "did you mean 'data_profiler'?"
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound, match=r"^no workflow named 'data_profilr'$") as raised:
         plugins.manifest("data_profilr")
+    assert raised.value.hint == "did you mean 'data_profiler'?"
+    with pytest.raises(NotFound, match=r"no plugin 'nosuch' in dataops\.models"):
+        plugins.load("dataops.models", "nosuch")
 
 
 def test_a_broken_plugin_leaves_the_catalogue(world: World) -> None:

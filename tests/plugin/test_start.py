@@ -13,7 +13,10 @@ import pytest
 from tests.plugin.many_plugins import install
 
 CHECKOUT = Path(__file__).parents[2]
-HEAVY = ("langgraph", "langchain_core", "pydantic", "anthropic", "boto3", "redis", "structlog", "asyncio", "yaml")
+HEAVY = (
+    "langgraph", "langchain_core", "pydantic", "anthropic", "boto3", "redis", "structlog", "asyncio", "yaml",
+    "pluggy", "importlib_metadata",
+)  # fmt: skip
 LIST = """
 import click
 from dataops_core import settings
