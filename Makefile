@@ -3,6 +3,7 @@
 #   make demo    asks a question about an example file      make test    runs every test
 #   make check   style, types, import layers                make bench   prints the performance budgets
 #   make pins    writes constraints.txt anew                make clean   removes what make installed
+#   make campaign   kills and freezes processes at every store call, and checks that nothing acknowledged is lost
 #
 #   PY=/usr/bin/python3.12   the interpreter to build .venv with     USE_PIP=1   install with pip, not uv
 #   UV=uv                    a uv that is already there              PYTEST_ARGS="-k records"
@@ -31,7 +32,7 @@ export PIP_ROOT_USER_ACTION = ignore
 export PIP_CONSTRAINT = constraints.txt
 export PIP_BUILD_CONSTRAINT = constraints.txt
 
-.PHONY: demo test check bench pins clean
+.PHONY: demo test check bench campaign pins clean
 .DELETE_ON_ERROR:
 
 demo: $(INSTALLED)
@@ -48,6 +49,9 @@ check: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(PYTHON) -m bench
+
+campaign: $(INSTALLED)
+	$(PYTHON) -m campaign
 
 # `--target` is allowed on machines that forbid installs into the system's Python (PEP 668).
 GET_UV := [ -x "$$(command -v $(UV))" ] || $(PY) -m pip install --quiet --target .tools --upgrade 'uv>=0.11,<1'
