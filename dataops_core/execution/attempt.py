@@ -49,6 +49,8 @@ class Outcome:
         success = _read(self.state, "success")
         answer = _read(self.state, "answer") or _read(self.state, "output")
         if not isinstance(answer, str) or not answer.strip():
+            if answer:
+                log.warning("%s: its answer is a %s, not a text", self.scope.manifest.name, type(answer).__name__)
             answer = _default_answer(self.scope)
         if success is False:
             error = {"code": "run_failed", "message": answer, "hint": ""}
@@ -111,7 +113,7 @@ def failed(scope: RunScope, error: Exception) -> Ending:
     if isinstance(error, DataOpsError):
         told = error.as_dict()
         status = "timeout" if isinstance(error, RunTimeout) else "error"
-        return Ending(status, f"{scope.manifest.name} failed: {error.message}", told)
+        return Ending(status, f"{scope.manifest.name} failed{where}: {error.message}", told)
     message = f"workflow {scope.manifest.name!r} failed{where}: {type(error).__name__}: {error}"[:1000]
     return Ending("error", message, {"code": "run_failed", "message": message, "hint": ""})
 

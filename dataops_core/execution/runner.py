@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 from dataops_core import settings
 from dataops_core.contracts.events import Event
-from dataops_core.errors import Conflict
+from dataops_core.errors import Conflict, DataOpsError
 from dataops_core.execution import acceptance
 from dataops_core.execution.acceptance import Accepted
 from dataops_core.execution.graphs import saver_of
@@ -23,6 +24,8 @@ from dataops_core.storage import schema
 from dataops_core.workflow_registry import WORKFLOW_REGISTRY
 
 __all__ = ["RunResult", "Runner", "command"]
+
+log = logging.getLogger(__name__)
 
 
 class Runner(Worker):
@@ -178,15 +181,22 @@ class Runner(Worker):
         return self.execute(*started)
 
     def resume_open(self) -> list[RunResult]:
-        """Takes over every open run whose worker is gone, and returns what came of them."""
+        """Takes over every open run whose worker is gone, and returns what came of them.
+
+        One that cannot be taken over, since its workflow is not installed any more, say, is logged and left.
+        """
         results: list[RunResult] = []
         cursor: str | None = None
         while True:
             page = self.runs.list(open="run", cursor=cursor)
             for run in page:
-                plugins().load_middleware()
-                if (started := self.runs.start(run["run_id"])) is not None:
-                    results.append(self.execute(*started))
+                try:
+                    WORKFLOW_REGISTRY.manifest(run["workflow"])
+                    plugins().load_middleware()
+                    if (started := self.runs.start(run["run_id"])) is not None:
+                        results.append(self.execute(*started))
+                except DataOpsError as error:
+                    log.warning("run %s cannot go on: %s", run["run_id"], error)
             if (cursor := page.cursor) is None:
                 return results
 

@@ -228,6 +228,11 @@ class Runs:
             kept = archived.list_runs(self.stores, session_id, **told)
         return list_runs(self.stores.records, **filters) if kept is None else kept
 
+    def holds(self, run_id: str, fence: str) -> bool:
+        """Says whether a fence is still the run's: nobody has finished, cancelled or taken it over."""
+        held = self.fences.read(run_id).fence
+        return held is not None and held.token == fence
+
     def worker_gone(self, run: Record) -> bool:
         """Says whether nobody is at a run that is not over: its worker stopped, or its lease is over."""
         open_ = run["status"] in ("pending", "running")

@@ -75,7 +75,7 @@ class RunScope:
         self.llm = llm
         self.cache = Cache(stores.records) if caching else None
         self.keep_events = True
-        self.timings: list[dict[str, Any]] = []
+        self.timings: list[dict[str, Any]] = list(run.get("nodes", ()))
         self.artifact_ids: list[str] = list(run.get("artifacts", ()))
         self.lost = threading.Event()
         #: Sort keys of what this attempt wrote for itself only; a success deletes them as it ends.

@@ -21,6 +21,7 @@ from langgraph.graph.state import CompiledStateGraph
 
 from dataops_core.contracts.middleware import NodeCall, NodeMiddleware, adrive, current_call, drive, ordered
 from dataops_core.decorators import by_hand, named
+from dataops_core.errors import RunFailed
 from dataops_core.execution.layers import layers
 from dataops_core.execution.scope import RunScope, current_run, elapsed_ms
 
@@ -78,6 +79,9 @@ class NodeShim(RunnableLambda[Any, Any]):
             run.check()
             try:
                 return self.inner.invoke(call.state, own, **kwargs)
+            except SystemExit as error:
+                _forget(call)
+                raise RunFailed(f"it called sys.exit({error.code!r})") from error
             except BaseException:
                 _forget(call)
                 raise
@@ -106,6 +110,9 @@ class NodeShim(RunnableLambda[Any, Any]):
             run.check()
             try:
                 return await self.inner.ainvoke(call.state, own, **kwargs)
+            except SystemExit as error:
+                _forget(call)
+                raise RunFailed(f"it called sys.exit({error.code!r})") from error
             except BaseException:
                 _forget(call)
                 raise

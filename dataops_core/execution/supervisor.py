@@ -26,6 +26,9 @@ from dataops_core.execution.scope import Drained, RunScope, draining, timed_out
 
 _TICK: Final = 0.1
 _LINE_BYTES: Final = 1 << 20
+#: How long a child may take to start, beside the time that its run may take.
+_START_SECONDS: Final = 60
+_SEEN: Final = os.WEXITED | os.WNOHANG | os.WNOWAIT
 #: The exit status of a child that was told to stop after its step.
 DRAINED: Final = 75
 
@@ -80,38 +83,39 @@ def supervise(scope: RunScope) -> Ending | None:
 
 
 def _watch(scope: RunScope, child: subprocess.Popen[bytes], reading: int) -> Ending | None:
-    deadline = None if scope.timeout is None else time.monotonic() + scope.timeout
-    limit = scope.manifest.max_memory
-    lines, asked = _Lines(reading), False
-    while lines.open:
-        if draining.is_set() and not asked:
-            asked = _drain(child)
-        ended = child.poll() is not None
+    limit, timeout = scope.manifest.max_memory, scope.timeout
+    lines, drained, started = _Lines(reading), False, False
+    # The child's own start is not the run's time, but it must end too.
+    deadline = None if timeout is None else time.monotonic() + timeout + _START_SECONDS
+    while lines.open or not _ended(child):
+        ended = _ended(child)
+        if draining.is_set() and not drained:
+            drained = _drain(child)
         for event in lines.events(_TICK):
+            if not started:
+                started, deadline = True, None if timeout is None else time.monotonic() + timeout
             scope.relay(event)
         if ended and lines.quiet:
             break  # what the child has started may hold the pipe open for ever
         if scope.lost.is_set():
             raise FenceLost(f"run {scope.run_id!r} is no longer this worker's")
         if deadline is not None and time.monotonic() > deadline:
-            _kill(child)
-            error = timed_out(scope.run_id, scope.timeout or 0)
+            error = timed_out(scope.run_id, timeout or 0)
             return Ending("timeout", f"{scope.manifest.name} failed: {error.message}", error.as_dict())
         if limit is not None and (used := _memory_mib(child.pid)) > limit:
-            _kill(child)
             message = f"run {scope.run_id!r} used {used:.0f} MiB of memory, it may use {limit}"
             told = {"code": "run_failed", "message": message, "hint": "raise resources.max_memory in the manifest"}
             return Ending("error", f"{scope.manifest.name} failed: {message}", told)
-    status = child.wait()
-    if status == DRAINED:
+    _kill(child)
+    if child.returncode == DRAINED:
         raise Drained
-    if status == 0:
+    if child.returncode == 0:
         return None
     raise ChildLost(lines.lost or _death(child))
 
 
 class _Lines:
-    """The child's events; whatever else comes through the pipe is passed over."""
+    """The child's events; whatever else comes through the pipe is passed over. A closed pipe only lets time pass."""
 
     def __init__(self, reading: int) -> None:
         self.reading, self.open = reading, True
@@ -123,7 +127,7 @@ class _Lines:
 
     def events(self, timeout: float) -> Iterator[Event]:
         """Yields the events that arrive within `timeout` seconds."""
-        ready, _, _ = select.select([self.reading], [], [], timeout)
+        ready, _, _ = select.select([self.reading] if self.open else [], [], [], timeout)
         self.quiet = not ready
         if self.quiet:
             return
@@ -152,13 +156,16 @@ def _drain(child: subprocess.Popen[bytes]) -> bool:
     return True
 
 
-def _kill(child: subprocess.Popen[Any]) -> None:
-    if child.poll() is None:
-        try:
-            # Its whole group: what the child started must not outlive it.
+def _ended(child: subprocess.Popen[bytes]) -> bool:
+    """Says whether the child has ended, without taking note of it: until then its process group stays its own."""
+    return child.returncode is not None or os.waitid(os.P_PID, child.pid, _SEEN) is not None
+
+
+def _kill(child: subprocess.Popen[bytes]) -> None:
+    if child.returncode is None:
+        # Its whole group, also when it has ended by itself: what it started must not outlive it.
+        with suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            child.kill()
         child.wait()
     if child.stdin is not None:
         try:

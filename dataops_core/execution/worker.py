@@ -21,6 +21,7 @@ from dataops_core.execution.acceptance import Accepted
 from dataops_core.execution.fences import Silence
 from dataops_core.execution.graphs import saver_of
 from dataops_core.execution.leases import held
+from dataops_core.execution.recall import recalled
 from dataops_core.execution.results import RunResult, given_up, result_of
 from dataops_core.execution.runs import FINAL, Ending, Runs
 from dataops_core.execution.scope import Drained, Listener, RunScope, draining
@@ -105,6 +106,8 @@ class Worker:
                 if ending is None and scope.manifest.isolation == "process":
                     ending = supervisor.supervise(scope)
                     if ending is None:
+                        if self.runs.holds(run["run_id"], fence):
+                            raise supervisor.ChildLost("its process ended before the run did")
                         return self._taken(run)
                 elif ending is None:
                     ending, state = attempt.execute(scope)
@@ -112,7 +115,7 @@ class Worker:
         except FenceLost:
             return self._taken(run)
         except supervisor.ChildLost as lost:
-            log.warning("run %s: %s", run["run_id"], lost)
+            log.info("run %s: %s", run["run_id"], lost)
             started = self.runs.start(run["run_id"], force=True)
             return self._taken(run) if started is None else self.execute(*started)
         return result_of(self.stores, finished, state=state, answer=ending.answer)
@@ -149,8 +152,13 @@ class Worker:
     def finish(self, scope: RunScope, ending: Ending) -> Record:
         """Ends an attempt in the store and drops the graph state that nobody needs any more."""
         saver = saver_of(self.stores)
-        keeps = ending.status != "success" or settings.current().success_retention_seconds > 0
-        run = self.runs.finish(scope, ending, saver.take(scope.run_id), keeps_state=keeps)
+        keeps, rows = ending.status != "success" or settings.current().success_retention_seconds > 0, []
+        if keeps:
+            try:
+                rows = saver.take(scope.run_id)
+            except Exception as error:  # the state holds what cannot be kept: nobody could go on from it
+                ending = attempt.failed(scope, error)
+        run = self.runs.finish(scope, ending, rows, keeps_state=keeps)
         if number := run.get("answer_message"):
             announce("message.added", scope.session_id, number=number, role="assistant")
         scope.emit("run.interrupted" if ending.status == "interrupted" else "run.finished", {"status": run["status"]})
@@ -164,7 +172,7 @@ class Worker:
         timeout = next(t for t in (self.timeout, manifest.timeout, chosen.workflow_timeout) if t is not None)
         return RunScope(
             self.stores,
-            run,
+            recalled(self.stores, run) if run["attempt"] > 1 else run,
             fence,
             manifest,
             llm=self.llm,
