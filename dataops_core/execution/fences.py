@@ -6,13 +6,12 @@ that a short run needs no lease of its own; the lease is a record beside it, so 
 
 from __future__ import annotations
 
-import os
-import socket
 import time
 from dataclasses import dataclass
 
 from dataops_core.contracts.records import ABSENT, ANY, Check, Put, RecordStore, Stored
 from dataops_core.errors import Conflict, FenceLost
+from dataops_core.execution.owners import is_dead, this_process
 from dataops_core.execution.scope import FENCE, LEASE
 from dataops_core.storage import schema
 
@@ -33,6 +32,10 @@ class Held:
     until: float = 0.0
     token: str | None = None
 
+    def over(self, now: float) -> bool:
+        """Says whether nobody is at the run: the lease has ended, or its owner is dead."""
+        return self.until <= now or is_dead(self.owner)
+
 
 class Fences:
     """Fences and leases of one worker.
@@ -44,7 +47,7 @@ class Fences:
 
     def __init__(self, records: RecordStore, seconds: float) -> None:
         self.records, self.seconds = records, seconds
-        self.owner = f"{socket.gethostname()}:{os.getpid()}"
+        self.owner = this_process()
 
     def read(self, run_id: str) -> Held:
         """Returns who holds a run."""

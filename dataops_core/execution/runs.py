@@ -122,12 +122,11 @@ class Runs:
             if run["status"] not in ("pending", "running") or session.get("turn") != run_id:
                 return None
             held = self.fences.read(run_id)
-            mine = run["status"] == "pending" and held.owner == self.fences.owner
-            if not (
-                mine or force or held.until <= records.now() or (silence is not None and silence.over(run_id, held))
-            ):
-                return None
             now = records.now()
+            mine = run["status"] == "pending" and held.owner == self.fences.owner
+            silent = silence is not None and silence.over(run_id, held)
+            if not (mine or force or silent or held.over(now)):
+                return None
             if run["status"] == "running" and held.owner:
                 # Its worker died. One that stopped in good order gave its lease back.
                 run["lost"] = run.get("lost", 0) + 1
@@ -236,7 +235,7 @@ class Runs:
     def worker_gone(self, run: Record) -> bool:
         """Says whether nobody is at a run that is not over: its worker stopped, or its lease is over."""
         open_ = run["status"] in ("pending", "running")
-        return open_ and self.fences.read(run["run_id"]).until <= self.stores.records.now()
+        return open_ and self.fences.read(run["run_id"]).over(self.stores.records.now())
 
     def holder(self, session_id: str) -> str | None:
         """Returns the run that has a session's turn, or None."""

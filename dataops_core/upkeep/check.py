@@ -70,7 +70,7 @@ def _abandoned(stores: Stores, lease_seconds: float) -> Iterator[Finding]:
         page = list_runs(stores.records, open="run", cursor=cursor)
         for run in page:
             held = fences.read(run["run_id"])
-            if held.until <= stores.records.now():
+            if held.over(stores.records.now()):
                 where = f"run {run['run_id']} ({run['workflow']}, {run['status']})"
                 yield Finding("warn", f"{where} has no worker", f"dataops runs resume {run['run_id']}")
         if (cursor := page.cursor) is None:

@@ -77,10 +77,11 @@ def test_an_interrupted_run_is_kept_and_goes_on(dataops, site, tmp_path, monkeyp
     assert json.loads(dataops("runs", "list", "--open", "--json").stdout)["runs"] == []
 
 
-def test_a_killed_run_is_named_until_its_lease_is_over(dataops, tmp_path, monkeypatch):
+def test_a_frozen_worker_keeps_its_run_until_somebody_insists(dataops, tmp_path, monkeypatch):
     log = tmp_path / "log"
     monkeypatch.setenv("TOY_LOG", str(log))
-    interrupted(log, "second", signal.SIGKILL, "run", "three_steps", "-p", "word=hi")
+    program = hanging(log, "second", "run", "three_steps", "-p", "word=hi")
+    program.send_signal(signal.SIGSTOP)
     told = dataops("runs", "resume", "--json")
     (held,) = json.loads(told.stdout)["held"]
     again = dataops("runs", "resume")
@@ -88,6 +89,17 @@ def test_a_killed_run_is_named_until_its_lease_is_over(dataops, tmp_path, monkey
     refused = dataops("runs", "resume", held)
     assert (refused.exit_code, "--force" in refused.stderr) == (1, True)
     assert dataops("runs", "resume", held, "--force").stdout == "hi 123 x1\n"
+    program.kill()
+    program.communicate()
+
+
+def test_a_killed_run_goes_on_at_once(dataops, tmp_path, monkeypatch):
+    log = tmp_path / "log"
+    monkeypatch.setenv("TOY_LOG", str(log))
+    interrupted(log, "second", signal.SIGKILL, "run", "three_steps", "-p", "word=hi")
+    (listed,) = json.loads(dataops("runs", "list", "--open", "--json").stdout)["runs"]
+    assert listed["worker_gone"]
+    assert dataops("runs", "resume", listed["run_id"]).stdout == "hi 123 x1\n"
 
 
 def test_an_interrupt_as_json(dataops, tmp_path, monkeypatch):
@@ -101,14 +113,20 @@ def test_an_interrupt_as_json(dataops, tmp_path, monkeypatch):
     assert [(r["run_id"], r["status"]) for r in everything] == [(told["details"]["run_id"], "success")]
 
 
-def interrupted(log, node, number, *arguments):
-    """Runs the program until a node hangs and sends it a signal; returns its status and what it said."""
+def hanging(log, node, *arguments):
+    """Starts the program and returns when a node of its hangs."""
     program = start(*arguments, env={**os.environ, "TOY_HANG": node})
     deadline = time.monotonic() + 60
     while not (log.exists() and node in log.read_text()):
         assert program.poll() is None, program.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.02)
+    return program
+
+
+def interrupted(log, node, number, *arguments):
+    """Runs the program until a node hangs and sends it a signal; returns its status and what it said."""
+    program = hanging(log, node, *arguments)
     program.send_signal(number)
     out, err = program.communicate(timeout=30)
     return program.returncode, out, err

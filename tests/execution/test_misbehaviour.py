@@ -1,4 +1,4 @@
-"""Nodes that misbehave: they exit, return what cannot be kept, leave processes behind; and what a takeover remembers."""
+"""Nodes that exit, return what cannot be kept, or leave processes behind; and what a takeover remembers."""
 
 from __future__ import annotations
 
