@@ -281,7 +281,8 @@ def _candidate(candidate: Candidate) -> dict[str, Any]:
 
 def _none(decision: Decision) -> str:
     nearest = ", ".join(c.workflow for c in decision.candidates)
-    return f"None of the installed workflows does that.{f' The nearest are: {nearest}.' if nearest else ''}"
+    told = f"The nearest are: {nearest}" if nearest else decision.reason.capitalize()
+    return f"None of the installed workflows does that. {told}."
 
 
 def _command(update: OrchestratorState) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -47,6 +48,14 @@ def environment(tmp_path_factory) -> dict[str, str]:
 @pytest.mark.parametrize(("command", "shown"), commands(PAGE), ids=[c for c, _ in commands(PAGE)])
 def test_a_command_prints_what_the_readme_shows(environment, command, shown):
     check(command, shown, environment)
+
+
+def test_what_show_offers_of_the_hello_workflow_works_at_once(environment):
+    done = subprocess.run(["dataops", "show", "hello"], env=environment, capture_output=True, text=True, check=True)
+    offered = re.findall(r"^  (dataops .*)$", done.stdout, re.MULTILINE)
+    assert len(offered) == 3
+    for command in offered[:2]:
+        check(command, "Hello ...!", environment)
 
 
 def test_every_block_is_of_a_kind_that_is_checked():

@@ -272,6 +272,50 @@ def test_files_that_cannot_be_read(place: Place) -> None:
     assert place.load().user == "local"
 
 
+def test_what_cannot_be_looked_at_is_named(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    (place.home / "config.yaml").symlink_to("config.yaml")
+    with pytest.raises(ConfigError, match=r"config\.yaml: cannot be read: Too many levels"):
+        place.load()
+    (place.home / "config.yaml").unlink()
+    gone = place.cwd / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(ConfigError, match="the working directory cannot be read: No such file"):
+        load(env={"DATAOPS_HOME": str(place.home)})
+    with pytest.raises(ConfigError, match="home is a folder, not 'here'"):
+        load({"home": "here"}, env={}, cwd=place.cwd)
+
+
+def test_a_folder_is_no_file_of_settings(place: Place) -> None:
+    (place.cwd / ".env").mkdir()  # a virtual environment
+    assert place.load().user == "local"
+    (place.cwd / "dataops.yaml").mkdir()
+    with pytest.raises(ConfigError, match=r"dataops\.yaml is a folder"):
+        place.load()
+
+
+def test_a_home_is_a_folder(place: Place) -> None:
+    place.write(user="")
+    with pytest.raises(ConfigError, match=r"flag --home: home is '.*config\.yaml', a file and not a folder"):
+        place.load({"home": str(place.home / "config.yaml")})
+    with pytest.raises(ConfigError, match="home is a folder, not"):
+        place.load({"home": "a\0b"})
+
+
+def test_variables_that_are_nearly_ours_are_named(place: Place) -> None:
+    place.write(env="DATAOPS_LOG_LEVEL=INFO\nDATAOPS_USER=me")
+    chosen = place.load(
+        DATAOPS_WORKFLOW_TIMEOUT="abc", DATAOPS_HOMME="x", DATAOPS_REAL_DATA="/x", DATAOPS_LOG_FORMAT=""
+    )
+    assert chosen.user == "me"
+    assert chosen.unknown == (
+        "env DATAOPS_WORKFLOW_TIMEOUT is no setting and is ignored; did you mean WORKFLOW_TIMEOUT?",
+        "env DATAOPS_HOMME is no setting and is ignored; did you mean DATAOPS_HOME?",
+        ".env DATAOPS_LOG_LEVEL is no setting and is ignored; did you mean LOG_LEVEL?",
+    )
+
+
 def test_an_explicit_file_takes_the_place_of_the_project_file(place: Place, tmp_path: Path) -> None:
     place.write(project="user: project")
     file = tmp_path / "mine.yaml"

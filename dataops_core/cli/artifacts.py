@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import errno
 import mimetypes
+import os
 import re
 import secrets
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -20,7 +21,7 @@ from dataops_core.cli.ids import artifact_of, session_of
 from dataops_core.cli.invocation import Invocation, is_terminal, width, write_out
 from dataops_core.cli.text import line, moment, safe, size, table, tree
 from dataops_core.contracts.blobs import CHUNK
-from dataops_core.errors import Conflict, InvalidValue, Unreachable, UsageError
+from dataops_core.errors import InvalidValue, NotFound, Unreachable, UsageError
 
 if TYPE_CHECKING:
     from dataops_core.artifact import Artifact
@@ -29,7 +30,10 @@ if TYPE_CHECKING:
 
 @click.group(cls=Group)
 def artifacts() -> None:
-    """List, show, get and share kept results."""
+    """List, show, get and share kept results.
+
+    ARTIFACT is an id, the beginning or end of a recent one, or a name in your newest session that has it.
+    """
 
 
 def _store(call: Invocation) -> ArtifactStore:
@@ -103,15 +107,15 @@ def get(call: Invocation, artifact: str, output: str | None, force: bool) -> Non
                 f"{_named(found)} is {found.content_type}, which a terminal cannot show",
                 hint=f"dataops artifacts get {found.artifact_id} -o {file_name(found)}",
             )
-        with closing(store.open_artifact(found.artifact_id)) as stream:
+        with _content(store, found) as stream:
             _print(stream)
         return
     target = Path(output) if output else Path(file_name(found))
-    if target.is_dir():
+    if os.path.isdir(target):  # unlike Path's, it does not raise where one may not look
         target /= file_name(found)
-    if target.is_file() and not force:
+    if os.path.isfile(target) and not force:
         raise _taken(target)
-    with closing(store.open_artifact(found.artifact_id)) as stream:
+    with _content(store, found) as stream:
         _write(stream, target, force)
     call.answer({"artifact": asdict(found), "path": str(target.absolute())}, [str(target)])
     call.note(f"{size(found.size_bytes)} of {found.content_type}")
@@ -133,7 +137,10 @@ def share(call: Invocation, artifact: str, session: str) -> None:
 @click.option("--depth", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many links either way.")
 @click.pass_obj
 def lineage(call: Invocation, artifact: str, depth: int) -> None:
-    """Show what an artifact was made from and what was made from it."""
+    """Show what an artifact was made from, in whatever session, and what was made from it in its own.
+
+    A copy in another session (`artifacts share`) knows its source; the source does not know its copies.
+    """
     root = artifact_of(call, artifact)
     found = _store(call).lineage(root, depth=depth)
     call.answer({"artifact_id": root, **found}, _lineage(root, found))
@@ -163,6 +170,14 @@ def _readable(artifact: Artifact) -> bool:
     )
 
 
+def _content(store: ArtifactStore, artifact: Artifact) -> closing[BinaryIO]:
+    try:
+        return closing(store.open_artifact(artifact.artifact_id))
+    except NotFound as gone:
+        gone.hint = gone.hint or "dataops storage check says what else is missing"
+        raise
+
+
 def _print(stream: BinaryIO) -> None:
     """Streams to standard output; what goes to a terminal is made safe first."""
     if is_terminal(sys.stdout):
@@ -178,7 +193,7 @@ def _print(stream: BinaryIO) -> None:
 
 def _write(stream: BinaryIO, target: Path, force: bool) -> None:
     """Writes a file whole or not at all; the stream checks its sha256 as it ends."""
-    if target.exists() and not target.is_file():  # a device or a pipe is written to, never replaced
+    if os.path.exists(target) and not os.path.isfile(target):  # a device or a pipe is written to, never replaced
         unfinished, replaces = target, False
     else:
         unfinished, replaces = target.with_name(f".{target.name[:60]}.{secrets.token_hex(6)}"), True
@@ -194,16 +209,17 @@ def _write(stream: BinaryIO, target: Path, force: bool) -> None:
         raise _taken(target) from None
     except OSError as error:
         told = f"{str(target)!r} cannot be written: {error.strerror or error}"
-        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG):
-            raise InvalidValue(told, hint="give a file in a folder that is there to -o") from None
-        raise Unreachable(told, hint="free some space, or choose another place with -o") from None
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
+            raise Unreachable(told, hint="free some space, or choose another place with -o") from None
+        raise InvalidValue(told, hint="give -o a file in a folder that is there and that you may write to") from None
     finally:
         if replaces:
-            unfinished.unlink(missing_ok=True)
+            with suppress(OSError):
+                unfinished.unlink()
 
 
-def _taken(target: Path) -> Conflict:
-    return Conflict(f"{str(target)!r} is there already", hint="--force replaces it, -o writes elsewhere")
+def _taken(target: Path) -> InvalidValue:
+    return InvalidValue(f"{str(target)!r} is there already", hint="--force replaces it, -o writes elsewhere")
 
 
 def _lineage(root: str, found: dict[str, list[dict[str, Any]]]) -> Iterator[str]:

@@ -143,14 +143,24 @@ def _page(manifest: Manifest, distribution: str) -> Iterator[str]:
         header = ("PARAMETER", "TYPE", "REQUIRED", "DEFAULT", "EXAMPLE", "DESCRIPTION")
         yield from ("", *table(header, (_row(p) for p in manifest.parameters), width=width()))
     if manifest.example_queries:
-        yield from ("", "Ask it", *(f'  dataops ask "{q}"' for q in manifest.example_queries[:5]))
+        yield from ("", "Ask it", *(f"  dataops ask {_quoted(q)}" for q in manifest.example_queries[:5]))
     yield from ("", "Run it", f"  {run_line(manifest)}")
 
 
 def run_line(manifest: Manifest) -> str:
     """Returns the command that runs a workflow, with an example for each parameter it needs."""
-    values = [f"-p {p.name}={_plain(p.example) or p.type.upper()}" for p in manifest.parameters if p.required]
+    import shlex
+
+    given = [f"{p.name}={_plain(p.example) or p.type.upper()}" for p in manifest.parameters if p.required]
+    values = [f"-p {shlex.quote(value)}" for value in given]
     return " ".join(["dataops run", manifest.name, *values])
+
+
+def _quoted(text: str) -> str:
+    """Returns a text as a shell takes it, in double quotes where they do."""
+    import shlex
+
+    return shlex.quote(text) if set(text) & set('"$`\\!') else f'"{text}"'
 
 
 def _row(parameter: Parameter) -> tuple[Any, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from dataops_core.cli.commands import Group
-from dataops_core.cli.invocation import Invocation
+from dataops_core.cli.invocation import Invocation, width
 from dataops_core.cli.text import table
 
 
@@ -23,7 +23,8 @@ def show(call: Invocation) -> None:
     """Print every setting with its value and its source; secrets are ****."""
     rows = call.settings.rows()
     payload = {"settings": [row._asdict() for row in rows]}
-    call.answer(payload, table(("KEY", "VALUE", "FROM"), ((r.key, _shown(r.value), r.source) for r in rows)))
+    shown = ((r.key, _shown(r.value), r.source) for r in rows)
+    call.answer(payload, table(("KEY", "VALUE", "FROM"), shown, width=width()))
 
 
 def _shown(value: Any) -> Any:

@@ -116,7 +116,6 @@ def _manager(call: Invocation) -> ContextManager:
     return ContextManager(SessionManager(call.stores))
 
 
-
 def _made(call: Invocation, made: Snapshot) -> None:
     call.answer({"snapshot": asdict(made)}, [made.snapshot_id])
     told = ", ".join([count(made.messages, "message"), count(made.runs, "run"), count(made.artifacts, "artifact")])

@@ -75,6 +75,8 @@ def tell(call: Invocation, outcome: dict[str, Any], nodes: Sequence[Node], *, tr
     for a in artifacts:
         version = f" v{a['version']}" if (a["version"] or 1) > 1 else ""
         call.note(f"artifact {a['name'] or a['artifact_type']}{version}  {size(a['size_bytes'])}  {a['artifact_id']}")
+    for a in artifacts[:1]:
+        call.note(f"dataops artifacts get {a['artifact_id']} writes {a['name'] or 'it'} to a file")
     if outcome["session_id"]:
         call.note(f"session {outcome['session_id']}")
     parked = outcome["question"]

@@ -22,7 +22,7 @@ def session_of(call: Invocation, given: str, *, whole: bool = False) -> str:
 
     Args:
         call: the invocation.
-        given: the id, or the beginning or end of a recent one.
+        given: the id, or the beginning or end of a recent one, or both with … between them.
         whole: whether only a whole id will do.
     """
     from dataops_core.session_manager import SessionManager
@@ -53,12 +53,15 @@ def run_of(call: Invocation, given: str) -> str:
     try:
         return str(runs.get(given)["run_id"])
     except NotFound as error:
-        session = given.partition(".")[0] if "." in given else None
+        session = _session_part(given)
         return _one(given, [r["run_id"] for r in runs.list(session_id=session, limit=_RECENT)], error)
 
 
 def artifact_of(call: Invocation, given: str) -> str:
-    """Returns an artifact's id; raises NotFound with the nearest of its session, or of the user's recent ones."""
+    """Returns an artifact's id; raises NotFound with the nearest of its session, or of the user's recent ones.
+
+    A name will do too: the newest of it is meant, in the newest of the user's sessions that has one.
+    """
     from dataops_core.artifact_store import ArtifactStore
     from dataops_core.session_manager import SessionManager
 
@@ -66,11 +69,12 @@ def artifact_of(call: Invocation, given: str) -> str:
     try:
         return store.get_artifact(given).artifact_id
     except NotFound as error:
-        session_id, dot, _ = given.partition(".")
-        if dot:
-            sessions = [session_id]
-        else:
-            sessions = [s.session_id for s in SessionManager(call.stores).list_sessions(call.settings.user, limit=20)]
+        recent = [s.session_id for s in SessionManager(call.stores).list_sessions(call.settings.user, limit=20)]
+        for session_id in recent:
+            for artifact in store.list_artifacts(session_id, name=given, limit=1):
+                return artifact.artifact_id
+        session = _session_part(given)
+        sessions = [session] if session else recent
         return _one(given, islice(_artifacts(store, sessions), _RECENT), error)
 
 
@@ -84,12 +88,12 @@ def snapshot_of(call: Invocation, given: str) -> str:
     try:
         return manager.get_snapshot(given).snapshot_id
     except NotFound as error:
-        session_id, dot, _ = given.partition(".")
-        recent = [session_id] if dot else [s.session_id for s in sessions.list_sessions(call.settings.user, limit=20)]
+        session = _session_part(given)
+        recent = [session] if session else [s.session_id for s in sessions.list_sessions(call.settings.user, limit=20)]
         known: list[str] = []
-        for session in recent:
+        for session_id in recent:
             with suppress(NotFound):
-                known += [s.snapshot_id for s in manager.list_snapshots(session)]
+                known += [s.snapshot_id for s in manager.list_snapshots(session_id)]
         return _one(given, known, error)
 
 
@@ -101,12 +105,26 @@ def _artifacts(store: ArtifactStore, sessions: Iterable[str]) -> Iterator[str]:
             return
 
 
+def _session_part(given: str) -> str | None:
+    """Returns what stands before the dot of an id: its session, when that is whole."""
+    session_id, dot, _ = given.partition(".")
+    return session_id if dot and "…" not in session_id else None
+
+
 def _one(given: str, known: Iterable[str], error: NotFound, whole: bool = False) -> str:
     ids = list(known)
-    meant = [i for i in ids if i.startswith(given) or i.endswith(given)] if len(given) >= _SHORTEST else []
-    if len(meant) == 1 and not whole:
-        return meant[0]
+    meant = [i for i in ids if _means(given, i)] if len(given) >= _SHORTEST else []
     if len(meant) > 1:
         raise UsageError(f"{given!r:.80} begins or ends {len(meant)} ids", hint="give more of it")
-    near = nearest(given, ids) or (f"did you mean {meant[0]!r}?" if meant else "")
-    raise NotFound(error.message, hint=near or error.hint) from None
+    if meant and whole:
+        raise NotFound(f"{given!r:.80} is a part of an id, and this takes the whole one", hint=f"it is {meant[0]}")
+    if meant:
+        return meant[0]
+    raise NotFound(error.message, hint=nearest(given, ids) or error.hint) from None
+
+
+def _means(given: str, whole: str) -> bool:
+    begin, shortened, end = given.partition("…")  # as a narrow terminal shows it
+    if shortened:
+        return whole.startswith(begin) and whole.endswith(end)
+    return whole.startswith(given) or whole.endswith(given)

@@ -60,6 +60,8 @@ class Invocation:
             config = None if self.config is None else Path(self.config)
             self._settings = settings.load({"home": self.home, "log_level": level}, config=config)
             settings.use(self._settings)
+            for unknown in self._settings.unknown:
+                self.warn(unknown)
         return self._settings
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -53,14 +53,17 @@ def run(
     if timeout is not None and not 0 < timeout < float("inf"):
         raise InvalidValue(f"--timeout: {timeout:g} must be a number of seconds above 0")
     manifest = manifest_of(call, workflow)
-    values = _checked({**_read(input_), **dict(map(_pair, given))}, manifest, call)
+    values = _checked({**_read(input_), **_once(map(_pair, given))}, manifest, call)
     session_id = None if session is None else session_of(call, session)
     with executing(call, traced=traced) as progress:
         from dataops_core.execution.runner import Runner
 
         runner = Runner(call.stores, listener=progress, timeout=timeout)
         result = runner.run(manifest.name, values, session_id=session_id, user_id=call.settings.user)
-    go_on(call, outcome_of(result), progress, traced=traced)
+    outcome = outcome_of(result)
+    if result.status == "timeout":
+        outcome["error"]["hint"] = f"give --timeout more, or {outcome['error']['hint']}"
+    go_on(call, outcome, progress, traced=traced)
 
 
 def _checked(values: dict[str, Any], manifest: Manifest, call: Invocation) -> dict[str, Any]:
@@ -95,10 +98,10 @@ def _read(given: str | None) -> dict[str, Any]:
     """Returns the values of `--input`: JSON, a file that holds it, or `-` for standard input."""
     if given is None:
         return {}
-    if given.lstrip().startswith("{"):
-        source, raw = "--input", given.encode()
+    if given.lstrip().startswith(("{", "[")):
+        source, raw = "--input", given.encode(errors="surrogateescape")
     else:
-        source = "standard input" if given == "-" else repr(given)
+        source = "--input: standard input" if given == "-" else f"--input: {given!r}"
         try:
             if given == "-":
                 raw = sys.stdin.buffer.read(INPUT_BYTES + 1)
@@ -107,21 +110,29 @@ def _read(given: str | None) -> dict[str, Any]:
                     raw = file.read(INPUT_BYTES + 1)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
-            raise InvalidValue(
-                f"--input: {source} cannot be read: {reason}", hint="a JSON file, or the JSON itself"
-            ) from None
+            raise InvalidValue(f"{source} cannot be read: {reason}", hint="a JSON file, or the JSON itself") from None
     if len(raw) > INPUT_BYTES:
-        raise InvalidValue(f"--input: {source} has more than {INPUT_BYTES} bytes", hint="large data go into a file")
+        raise InvalidValue(f"{source} has more than {INPUT_BYTES} bytes", hint="large data go into a file")
     try:
-        values = json.loads(raw.decode("utf-8-sig"))
+        values = json.loads(raw.decode("utf-8-sig"), object_pairs_hook=_once)
     except UnicodeDecodeError:
-        raise InvalidValue(f"--input: {source} is not UTF-8 text", hint="save it as UTF-8") from None
-    except (ValueError, RecursionError) as error:
+        raise InvalidValue(f"{source} is not UTF-8 text", hint="save it as UTF-8") from None
+    except ValueError as error:
+        raise InvalidValue(f"{source} is not JSON: {error}", hint='for example \'{"file_path": "a.csv"}\'') from None
+    except RecursionError:
         raise InvalidValue(
-            f"--input: {source} is not JSON: {error}", hint='for example \'{"file_path": "a.csv"}\''
+            f"{source} is nested too deeply", hint="values are lists and objects of few levels"
         ) from None
     if not isinstance(values, dict):
-        raise InvalidValue(
-            f"--input: {source} holds {type(values).__name__}, not an object", hint='{"name": value, ...}'
-        )
-    return {key.replace("-", "_"): value for key, value in values.items()}
+        raise InvalidValue(f"{source} holds {type(values).__name__}, not an object", hint='{"name": value, ...}')
+    return _once((key.replace("-", "_"), value) for key, value in values.items())
+
+
+def _once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Returns pairs as a dict; raises InvalidValue when a name is given twice, for nobody knows which is meant."""
+    values: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in values:
+            raise InvalidValue(f"{name!r:.80} is given twice", hint="give it one value")
+        values[name] = value
+    return values

@@ -104,7 +104,7 @@ def resume(call: Invocation, run: str | None, force: bool, traced: bool) -> None
         tell(call, outcomes[0], progress.nodes, traced=traced)
         return
     header = ("RUN", "WORKFLOW", "STATUS", "ANSWER")
-    rows = [(o["run_id"], o["workflow"], o["status"], o["answer"]) for o in outcomes]
+    rows = [(o["run_id"], o["workflow"], o["status"], o["answer"].partition("\n")[0]) for o in outcomes]
     held = [r["run_id"] for r in _every(runner.runs, None, None, is_open=True) if r["open"] == "run"]
     call.answer({"runs": outcomes, "held": held}, table(header, rows, width=width()) if rows else ())
     for other in held:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dataops_core.cli import exits
 from dataops_core.cli.catalogue import count
 from dataops_core.cli.commands import Group
 from dataops_core.cli.ids import session_of
-from dataops_core.cli.invocation import Interrupted, Invocation, is_terminal, width
+from dataops_core.cli.invocation import Invocation, is_terminal, width
 from dataops_core.cli.text import moment, table
 from dataops_core.errors import UsageError
 
@@ -81,7 +82,9 @@ def delete(call: Invocation, session: str, yes: bool) -> None:
         kept = sum(1 for _ in manager.owned(found.session_id, "artifact"))
         told = f"{count(found.revision, 'message')} and {count(kept, 'artifact')}"
         if not click.confirm(f"Delete session {found.session_id} with {told}?", err=True):
-            raise Interrupted("nothing was deleted")
+            call.note("nothing was deleted")
+            call.status = exits.FAILED
+            return
     manager.delete_session(found.session_id)
     call.answer({"deleted": found.session_id}, ())
     call.note(f"deleted {found.session_id}")
@@ -126,7 +129,7 @@ def _facts(session: Session) -> dict[str, object]:
 
 
 def _latest(session: Session) -> str:
-    return session.conversation_history[-1]["content"][:200] if session.conversation_history else ""
+    return session.conversation_history[-1]["content"][:80] if session.conversation_history else ""
 
 
 def _page(session: Session, messages: Sequence[Message]) -> Iterator[str]:

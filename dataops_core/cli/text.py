@@ -15,6 +15,11 @@ _ESCAPES: Final = re.compile(
 )
 #: Controls, and what turns the direction of writing or is no character at all.
 _UNSAFE: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+#: Columns that are shortened before others are cut, and to what.
+_GIVING_WAY: Final = ("SESSION", "RUN", "ARTIFACT", "SNAPSHOT", "VALUE")
+_SHORTEST: Final = 11
+#: What the last column is left of before any other gives way.
+_LAST: Final = 20
 _SPACES: Final = re.compile(r"[\s\u2028\u2029]+")
 
 
@@ -34,7 +39,7 @@ def line(text: Any) -> str:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]], *, width: int | None = None) -> Iterator[str]:
-    """Yields aligned columns, two spaces apart; the last column is cut where the terminal ends.
+    """Yields aligned columns, two spaces apart; where the terminal is too narrow, ids give way, then the last columns.
 
     Args:
         header: the columns' names.
@@ -42,10 +47,24 @@ def table(header: Sequence[str], rows: Iterable[Sequence[Any]], *, width: int | 
         width: of the terminal, or None to cut nothing.
     """
     cells = [tuple(header), *(tuple("-" if v is None or v == "" else line(v) for v in row) for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)][:-1]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    needed = sum(widths[:-1]) + min(widths[-1], _LAST) + 2 * (len(widths) - 1)
+    excess = 0 if width is None else needed - width
+    for column, name in enumerate(header):
+        if name in _GIVING_WAY and excess > 0:
+            given = min(excess, max(widths[column] - _SHORTEST, 0))
+            widths[column] -= given
+            excess -= given
     for row in cells:
-        text = "  ".join([*(cell.ljust(size) for cell, size in zip(row, widths, strict=False)), row[-1]]).rstrip()
+        shown = [_shortened(cell, size) for cell, size in zip(row[:-1], widths, strict=False)]
+        text = "  ".join([*(cell.ljust(size) for cell, size in zip(shown, widths, strict=False)), row[-1]]).rstrip()
         yield text if width is None or len(text) <= width else text[: max(width - 1, 1)] + "…"
+
+
+def _shortened(text: str, size: int) -> str:
+    """Returns a text of `size` characters at most, with … for its middle; ids can be given to commands like that."""
+    end = (size - 1) * 2 // 3  # what is made one after the other begins alike
+    return text if len(text) <= size else f"{text[: size - 1 - end]}…{text[-end:]}"
 
 
 def tree(label: str, children: Iterable[Any], *, lead: str = "", under: str = "") -> Iterator[str]:

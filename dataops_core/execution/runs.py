@@ -71,12 +71,10 @@ class Runs:
         """
         for _ in attempts():
             stored = self.stores.records.get(schema.RUNS, run_id)
-            if stored is None:
-                raise no_run(run_id)
-            run = stored.record
+            run = self.get(run_id) if stored is None else stored.record
             if run["status"] == "cancelled":
                 return run
-            if run["status"] in FINAL:
+            if stored is None or run["status"] in FINAL:
                 raise Conflict(f"run {run_id!r} is over: {run['status']}", hint=f"dataops runs show {run_id}")
             now = self.stores.records.now()
             session, when = self.session(run["session_id"])

@@ -137,7 +137,7 @@ class Worker:
                 try:
                     self.runs.fences.release(scope.run_id, scope.fence)
                 except DataOpsError as error:
-                    log.warning("the lease of run %s could not be given back: %s", scope.run_id, error)
+                    log.info("the lease of run %s could not be given back: %s", scope.run_id, error)
                 raise
             finally:
                 saver_of(self.stores).detach(scope.run_id)

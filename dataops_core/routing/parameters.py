@@ -93,7 +93,7 @@ class _Search:
         self.sources: dict[str, Source] = {}
         self.notes: list[str] = []
         if len(read) == WORDS or len(query) > READ:
-            self.notes.append(f"of a long query, only the first {len(read)} words were read")
+            self.notes.append(f"the query is long: only its first {len(read)} words were read, so ask with fewer")
 
     def keys(self) -> None:
         given: dict[str, list[Token]] = {}
@@ -114,7 +114,7 @@ class _Search:
     def locations(self) -> None:
         free = [token for token in self._tokens if not token.key]
         self._place([token for token in free if is_uri(token.text)], "uri", "uri")
-        if not self._of_type("file_path"):
+        if not (wanted := self._of_type("file_path")):
             return
         paths = [token for token in free if is_path(token.text)]
         if paths:
@@ -124,6 +124,9 @@ class _Search:
         own = {stem(word) for text in _texts(self._manifest) for word in words(text)}
         plain = [t for t in free if t.quoted or not (t.text.lower() in STOP or stem(t.text.lower()) in own)]
         self._place([token for token in plain[:_LOOKUPS] if self._exists(token)], "file_path", "existing path")
+        remote = [token.text for token in free if is_uri(token.text)]
+        if remote and all(p.type != "uri" for p in self._manifest.parameters) and self._of_type("file_path") == wanted:
+            self.notes.append(f"{remote[0]!r:.80} is no path of a file; {_either(wanted)} is one")
 
     def quoted(self) -> None:
         used = {(source.start, source.end) for source in self.sources.values()}

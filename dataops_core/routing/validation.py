@@ -20,7 +20,11 @@ from dataops_core.routing.tokens import URI
 PATTERN_LENGTH: Final = 1000
 """Characters at most of a value that is matched with a pattern: the pattern is the author's, the value is anybody's."""
 
-_INTEGER = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
+VALUES_BYTES: Final = 300_000
+"""Bytes of JSON that the values of a run have at most: they are a part of its record."""
+
+_INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
+_DIGITS: Final = 19  # of 64 bits
 _NUMBER = re.compile(r"[+-]?(?:[0-9]{1,400}(?:\.[0-9]{0,400})?|\.[0-9]{1,400})(?:[eE][+-]?[0-9]{1,4})?", re.ASCII)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/.*)?", re.DOTALL)
@@ -70,6 +74,14 @@ def validate(
             value = parameter.default
         if value is not None:
             checked[parameter.name] = _checked(value, parameter, paths)
+    sizes = {name: len(json.dumps(value, ensure_ascii=False).encode()) for name, value in checked.items()}
+    if sum(sizes.values()) > VALUES_BYTES:
+        largest = max(sizes, key=lambda name: sizes[name])
+        raise InvalidValue(
+            f"{largest} has {sizes[largest]} bytes; the values of a run have at most {VALUES_BYTES} together",
+            hint="put what is large into a file, and give its path to a workflow that takes one",
+            details={"parameter": largest, "rule": f"at most {VALUES_BYTES} bytes with all others"},
+        )
     return checked
 
 
@@ -116,14 +128,16 @@ def _bounds(size: float, parameter: Parameter, unit: str) -> None:
 def _string(value: Any) -> str:
     if not isinstance(value, str):
         raise _Refused("a text")
-    if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
-        raise _Refused("valid Unicode without NUL")
+    if "\0" in value:
+        raise _Refused("without NUL characters")
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise _Refused("valid Unicode (these bytes are not UTF-8; rename the file, if it is one)")
     return str(value)
 
 
 def _integer(value: Any) -> int:
     if isinstance(value, str) and _INTEGER.fullmatch(value.strip()):
-        value = int(value)
+        value = int(value) if len(value.strip().lstrip("+-")) <= _DIGITS else 2**63  # Python reads no endless number
     if isinstance(value, bool) or not isinstance(value, int):
         raise _Refused("a whole number")
     if not -(2**63) <= value < 2**63:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import threading
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -16,7 +18,18 @@ from urllib.parse import quote
 
 from dataops_core.errors import ConfigError, nearest
 from dataops_core.settings.files import read_env_file, read_yaml
-from dataops_core.settings.options import HOME, SECTIONS, Row, Settings, key_of, options, shown, shown_url
+from dataops_core.settings.options import (
+    HOME,
+    PREFIX,
+    SECTIONS,
+    Row,
+    Settings,
+    key_of,
+    options,
+    shown,
+    shown_url,
+    variables_of,
+)
 
 __all__ = ["Row", "Settings", "current", "load", "shown_url", "use"]
 
@@ -43,18 +56,24 @@ def load(
         ConfigError: a file that cannot be read, an unknown key, or a value that breaks its rule; the message names
             the source, the value and the rule.
     """
-    folder = Path.cwd() if cwd is None else cwd
-    layers = [_from_flags(flags or {}), _from_environment(os.environ if env is None else env, "env")]
-    if (folder / ".env").is_file():
-        layers.append(_from_environment(read_env_file(folder / ".env"), ".env"))
+    folder = _working_directory() if cwd is None else cwd
+    environment = os.environ if env is None else env
+    layers = [_from_flags(flags or {}), _from_environment(environment, "env")]
+    unknown = _unknown_variables(environment, "env")
+    if _mode(folder / ".env") == stat.S_IFREG:  # a folder of that name is most likely a virtual environment
+        written = read_env_file(folder / ".env")
+        layers.append(_from_environment(written, ".env"))
+        unknown += _unknown_variables(written, ".env")
     project = config or folder / PROJECT_FILE
-    if config is not None and not config.is_file():
-        raise ConfigError(f"there is no configuration file {str(config)!r}", hint="check what --config names")
-    if project.is_file():
+    if _is_file(project):
         layers.append(_from_yaml(project))
+    elif config is not None:
+        raise ConfigError(f"there is no configuration file {str(config)!r}", hint="check what --config names")
     home, home_source = next((layer["home"] for layer in layers if "home" in layer), (str(HOME), "default"))
     home = _checked("home", home, home_source)
-    if (home / USER_FILE).is_file():
+    if _mode(home) not in (None, stat.S_IFDIR):
+        raise ConfigError(f"{home_source}: home is {str(home)!r}, a file and not a folder", hint="name a folder")
+    if _is_file(home / USER_FILE):
         layers.append(_from_yaml(home / USER_FILE, without=("home",)))
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
@@ -63,7 +82,7 @@ def load(
             values[name], sources[name] = _checked(name, value, source), source
     values["home"] = home
     _derive_urls(values, sources)
-    return Settings(**values, sources=MappingProxyType(sources))
+    return Settings(**values, sources=MappingProxyType(sources), unknown=tuple(unknown))
 
 
 _lock = threading.Lock()
@@ -98,10 +117,51 @@ def _from_flags(flags: Mapping[str, Any]) -> Layer:
 def _from_environment(env: Mapping[str, str], source: str) -> Layer:
     layer: Layer = {}
     for option in options():
-        for variable in option.metadata["variables"] or (f"DATAOPS_{option.name.upper()}",):
+        for variable in variables_of(option):
             if env.get(variable, "").strip() and option.name not in layer:
                 layer[option.name] = (env[variable], f"{source} {variable}")
     return layer
+
+
+def _unknown_variables(env: Mapping[str, str], source: str) -> list[str]:
+    """Returns a line for each variable that is named like one of ours, and is none; others may have their own."""
+    given = [variable for variable, value in env.items() if variable.startswith(PREFIX) and value.strip()]
+    known = {v.removeprefix(PREFIX): v for option in options() for v in variables_of(option)} if given else {}
+    told = []
+    for variable in given:
+        name = variable.removeprefix(PREFIX)
+        if known.get(name) != variable and (near := get_close_matches(name, known, n=1, cutoff=0.8)):
+            told.append(f"{source} {variable} is no setting and is ignored; did you mean {known[near[0]]}?")
+    return told
+
+
+def _working_directory() -> Path:
+    try:
+        return Path.cwd()
+    except OSError as error:
+        reason = error.strerror or error
+        raise ConfigError(
+            f"the working directory cannot be read: {reason}", hint="cd to a folder that is there"
+        ) from None
+
+
+def _mode(path: Path) -> int | None:
+    """Returns what kind of file there is, None for none; raises ConfigError when that cannot be known."""
+    try:
+        return stat.S_IFMT(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        reason = error.strerror or error
+        raise ConfigError(f"{path}: cannot be read: {reason}", hint="check the path and who may read it") from None
+
+
+def _is_file(path: Path) -> bool:
+    """Says whether there is a file of settings; raises ConfigError when it is a folder, or cannot be known."""
+    mode = _mode(path)
+    if mode == stat.S_IFDIR:
+        raise ConfigError(f"{path} is a folder, and settings are a file", hint="give the folder another name")
+    return mode == stat.S_IFREG
 
 
 def _from_yaml(path: Path, without: tuple[str, ...] = ()) -> Layer:

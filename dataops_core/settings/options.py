@@ -33,6 +33,7 @@ from dataops_core.settings.rules import (
 
 SECTIONS: Final = ("aws", "redis", "plugins", "defaults", "testing", "deployment", "jwt")
 HOME: Final = Path("~/.dataops")
+PREFIX: Final = "DATAOPS_"
 
 
 class Row(NamedTuple):
@@ -97,6 +98,8 @@ class Settings:
     user: str = option("local", text)
     #: Where each value came from, by field; a field that is not here has its default.
     sources: Mapping[str, str] = field(default_factory=dict)
+    #: What is set and names no setting, a line each.
+    unknown: tuple[str, ...] = ()
 
     def rows(self) -> list[Row]:
         """Returns every setting with the value to show (JSON-able, secrets as `****`) and its source."""
@@ -109,11 +112,7 @@ class Settings:
         """Returns the variables that give another process these settings, whatever files it would read."""
         told = {f.name: getattr(self, f.name) for f in options() if f.name in self.sources}
         told |= {"home": self.home, "records_url": self.records_url, "blobs_url": self.blobs_url}
-        return {
-            (f.metadata["variables"] or (f"DATAOPS_{f.name.upper()}",))[0]: _written(told[f.name])
-            for f in options()
-            if told.get(f.name) is not None
-        }
+        return {variables_of(f)[0]: _written(told[f.name]) for f in options() if told.get(f.name) is not None}
 
     def __repr__(self) -> str:
         return f"Settings({', '.join(f'{r.key}={r.value!r}' for r in self.rows() if r.source != 'default')})"
@@ -136,6 +135,12 @@ def shown_url(url: str) -> str:
 def options() -> Iterator[Field[Any]]:
     """Yields the fields that can be set."""
     return (f for f in fields(Settings) if f.metadata)
+
+
+def variables_of(option: Field[Any]) -> tuple[str, ...]:
+    """Returns the variables that set a field, the first that is set counts."""
+    named: tuple[str, ...] = option.metadata["variables"]
+    return named or (f"{PREFIX}{option.name.upper()}",)
 
 
 def key_of(name: str) -> str:

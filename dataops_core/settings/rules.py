@@ -18,7 +18,7 @@ _OFF = ("0", "false", "no", "off")
 
 
 def text(value: Any) -> str:
-    if not isinstance(value, str) or not value.strip():
+    if not isinstance(value, str) or not value.strip() or "\0" in value:
         raise ValueError("a text")
     return value
 
@@ -105,7 +105,7 @@ def disabled(value: Any) -> tuple[str, ...]:
 def path(value: Any) -> Path:
     try:
         return Path(os.path.abspath(Path(text(value)).expanduser()))
-    except (RuntimeError, ValueError):
+    except (OSError, RuntimeError, ValueError):
         raise ValueError("a folder") from None
 
 

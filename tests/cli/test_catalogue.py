@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 
 import pytest
 
@@ -81,6 +82,22 @@ def test_show_tells_what_it_takes_and_how_to_run_it(dataops):
     told = json.loads(dataops("show", "three_steps", "--json").stdout)["workflow"]
     assert told["distribution"] == {"name": "dataops-three-steps", "version": "1.0.0", "module": "three_steps"}
     assert [p["name"] for p in told["parameters"]] == ["word", "times"]
+
+
+def test_what_show_offers_is_quoted_as_a_shell_takes_it(dataops, site):
+    manifest = (
+        "example_queries: ['say \"$HOME\"', plain words]\n"
+        'parameters: [{name: word, required: true, example: "it\'s two"}]\n'
+    )
+    install_workflow(site, "apart", "", manifest)
+    lines = dataops("show", "apart").stdout.splitlines()
+    offered = [shlex.split(line) for line in lines if line.startswith("  dataops ")]
+    assert offered == [
+        ["dataops", "ask", 'say "$HOME"'],
+        ["dataops", "ask", "plain words"],
+        ["dataops", "run", "apart", "-p", "word=it's two"],
+    ]
+    assert "  dataops ask 'say \"$HOME\"'" in lines
 
 
 def test_show_of_what_is_not_there_or_broken(dataops, broken):

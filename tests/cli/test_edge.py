@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -154,6 +155,42 @@ def test_the_console_script_is_the_same_program(site):
     assert (done.returncode, done.stderr) == (0, "1 workflow\n")
 
 
+INTERRUPTING = """
+import os, signal, sys
+os.kill(os.getpid(), signal.SIGINT)
+sys.path.remove(os.path.dirname(__file__))
+del sys.modules["click"]
+import click
+"""
+
+
+@pytest.mark.parametrize(("ignored", "status"), [(False, -signal.SIGINT), (True, 0)])
+def test_ctrl_c_before_everything_is_imported_is_quiet(site, tmp_path, ignored, status):
+    (tmp_path / "early").mkdir()
+    (tmp_path / "early" / "click.py").write_text(INTERRUPTING)
+    path = os.pathsep.join([str(tmp_path / "early"), os.environ["PYTHONPATH"]])
+    script = os.path.join(os.path.dirname(sys.executable), "dataops")
+    shell = "trap '' INT; exec \"$@\"" if ignored else 'exec "$@"'
+    command = ["sh", "-c", shell, "sh", script, "--version"]
+    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (status, "")
+
+
+def test_what_is_nearly_a_setting_is_warned_of(site):
+    done = finish("list", env={**os.environ, "DATAOPS_WORKFLOW_TIMEOUT": "abc"})
+    assert done.returncode == 0
+    assert done.stderr.startswith(
+        "warning: env DATAOPS_WORKFLOW_TIMEOUT is no setting and is ignored; did you mean WORK"
+    )
+
+
+def test_a_home_that_is_no_folder_is_a_matter_of_settings(site):
+    for command in ("list", "sessions"):
+        done = finish("--home", "/dev/null", command, *(["list"] if command == "sessions" else []))
+        assert (done.returncode, done.stdout) == (4, "")
+        assert done.stderr.startswith("error: flag --home: home is '/dev/null', a file and not a folder\n")
+
+
 def test_errors_are_coloured_on_a_terminal_and_never_with_no_color(site):
     for extra, coloured in (({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)):
         ours, theirs = pty.openpty()
@@ -263,6 +300,29 @@ def test_sizes_and_times_for_people():
     ]  # fmt: skip
     assert [text.duration(ms) for ms in (0.42, 999, 3421, 125_000)] == ["0.4 ms", "999 ms", "3.42 s", "2 min 5 s"]
     assert list(text.table(("A", "LONG"), [("x", "abcdef")], width=6)) == ["A  LO…", "x  ab…"]
+
+
+def test_ids_give_way_first_on_a_narrow_terminal():
+    run = "s408hxbh5wb85va4mx3cmjp31q.1m82w6dafd3xhv56pxy"
+
+    def shown(width):
+        return list(text.table(("RUN", "STATUS", "NOTE"), [(run, "success", "all is well")], width=width))[1]
+
+    assert shown(None) == shown(80) == f"{run}  success  all is well"
+    assert shown(50) == "s408hxbh5…m82w6dafd3xhv56pxy  success  all is well"
+    assert shown(25) == "s408…v56pxy  success  al…"
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+def test_nothing_wraps_on_a_narrow_terminal(site, columns):
+    ours, theirs = pty.openpty()
+    program = start("config", "show", stdout=theirs, env={**os.environ, "COLUMNS": str(columns)})
+    os.close(theirs)
+    assert program.wait(30) == 0
+    shown = os.read(ours, 65536).decode().splitlines()
+    os.close(ours)
+    assert max(map(len, shown)) <= columns
+    assert all(line.endswith(("default", "FROM", "env", "…")) or "env DATAOPS" in line for line in shown)
 
 
 def test_two_distributions_with_one_name_are_shown_and_named(dataops, site):

@@ -42,6 +42,7 @@ def test_sessions_list_and_show(dataops, session):
     assert "ann" in dataops("sessions", "list", "--user", "ann").stdout
     assert "no sessions of user 'bob'" in dataops("sessions", "list", "--user", "bob").stderr
     page = dataops("sessions", "show", session[:8]).stdout
+    assert dataops("sessions", "show", f"{session[:4]}…{session[-6:]}").stdout == page
     assert "#1 user  " in page
     assert "  /three_steps word=hi times=1" in page
     assert "#2 assistant (three_steps)  " in page
@@ -62,13 +63,17 @@ def test_an_unknown_session_is_named_with_the_nearest(dataops, session):
 def test_delete_asks_for_a_whole_id_and_a_yes(dataops, session):
     silent = dataops("sessions", "delete", session)
     assert (silent.exit_code, "--yes" in silent.stderr) == (2, True)
-    assert dataops("sessions", "delete", session[:10], "--yes").exit_code == 3
+    part = dataops("sessions", "delete", session[:10], "--yes")
+    assert part.exit_code == 3
+    assert part.stderr == (
+        f"error: {session[:10]!r} is a part of an id, and this takes the whole one\n  try: it is {session}\n"
+    )
     assert dataops("sessions", "delete", session, "--yes").stderr == f"deleted {session}\n"
     assert dataops("sessions", "show", session).exit_code == 3
     assert list(open_stores().blobs.list("artifacts/").items) == []
 
 
-@pytest.mark.parametrize(("answer", "status", "left"), [("n\n", 130, True), ("y\n", 0, False)])
+@pytest.mark.parametrize(("answer", "status", "left"), [("n\n", 1, True), ("y\n", 0, False)])
 def test_delete_asks_on_a_terminal(dataops, session, answer, status, left):
     ours, theirs = pty.openpty()
     program = start("sessions", "delete", session, stdin=theirs, stdout=theirs, stderr=theirs)
@@ -77,6 +82,7 @@ def test_delete_asks_on_a_terminal(dataops, session, answer, status, left):
     while b"?" not in said:
         said += os.read(ours, 4096)
     os.write(ours, answer.encode())
+    assert b"error" not in said
     assert f"Delete session {session} with 2 messages and 3 artifacts?".encode() in said
     assert program.wait(30) == status
     os.close(ours)
@@ -105,6 +111,16 @@ def test_artifacts_show(dataops, ids):
     assert (wrong.exit_code, ids["one"] in wrong.stderr) == (3, True)
 
 
+def test_an_artifact_is_called_by_its_name(dataops, session, ids):
+    SessionManager().create_session("local")  # has none
+    assert f"session    {session}\n" in dataops("artifacts", "show", "one.json").stdout
+    newest = ArtifactStore().store_artifact("a newer one", session, "w", name="one.json")
+    assert dataops("artifacts", "show", "one.json").stdout.startswith(f"artifact   {newest}\n")
+    assert dataops("artifacts", "get", "one.json", "-o", "-").stdout == "a newer one"
+    assert dataops("artifacts", "show", "none.json").exit_code == 3
+    assert dataops("artifacts", "show", f"{newest[:5]}…{newest[-5:]}").exit_code == 0
+
+
 def test_get_writes_a_file_of_a_safe_name_once(dataops, ids, tmp_path):
     result = dataops("artifacts", "get", ids["two"])
     assert result.stdout == "two_31m.bin\n" or result.stdout.strip().endswith(".bin")
@@ -115,7 +131,7 @@ def test_get_writes_a_file_of_a_safe_name_once(dataops, ids, tmp_path):
     assert stat.S_IMODE((work / name).stat().st_mode) & 0o600 == 0o600
     assert [p.name for p in work.iterdir()] == [name]
     again = dataops("artifacts", "get", ids["two"])
-    assert again.exit_code == 1
+    assert again.exit_code == 2
     assert "is there already" in again.stderr
     assert dataops("artifacts", "get", ids["one"], "-o", name, "--force").exit_code == 0
     assert (work / name).read_bytes() == b'{"word":"hi"}'
@@ -128,6 +144,12 @@ def test_get_writes_a_file_of_a_safe_name_once(dataops, ids, tmp_path):
 def test_get_to_where_it_cannot_be_written(dataops, ids):
     nowhere = dataops("artifacts", "get", ids["one"], "-o", "no/such/folder/file")
     assert (nowhere.exit_code, "cannot be written" in nowhere.stderr) == (2, True)
+    with open("file", "w"):
+        below = dataops("artifacts", "get", ids["one"], "-o", "file/x")
+    assert (below.exit_code, "Not a directory" in below.stderr) == (2, True)
+    assert "free some space" not in nowhere.stderr + below.stderr
+    refused = dataops("artifacts", "get", ids["one"], "-o", "/proc/version", "--force")
+    assert (refused.exit_code, "-o" in refused.stderr) == (2, True)
     full = dataops("artifacts", "get", ids["one"], "-o", "/dev/full")
     assert (full.exit_code, "No space left on device" in full.stderr) == (5, True)
     both = dataops("artifacts", "get", ids["one"], "-o", "-", "--json")
@@ -165,6 +187,13 @@ def test_a_damaged_artifact_is_said_and_leaves_no_file(dataops, ids, home, tmp_p
     assert list((tmp_path / "work").iterdir()) == []
 
 
+def test_lost_content_is_said_with_what_to_do(dataops, ids, home):
+    (blob,) = [p for p in (home / "blobs").rglob("*") if p.is_file() and ids["one"].partition(".")[2] in p.name]
+    blob.unlink()
+    result = dataops("artifacts", "get", ids["one"])
+    assert (result.exit_code, "try: dataops storage check" in result.stderr) == (3, True)
+
+
 def test_share_and_lineage(dataops, session, ids):
     target = SessionManager().create_session("ann").session_id
     copy = dataops("artifacts", "share", ids["thr"], target).stdout.strip()
@@ -180,3 +209,6 @@ def test_share_and_lineage(dataops, session, ids):
     near = told(dataops("artifacts", "lineage", copy, "--depth", "1", "--json"))
     assert [e["parent"] for e in near["edges"]] == [ids["thr"]]
     assert dataops("artifacts", "share", ids["one"], "nobody").exit_code == 3
+    helped = " ".join(dataops("artifacts", "lineage", "--help").stdout.split())
+    assert "the source does not know its copies" in helped
+    assert copy not in dataops("artifacts", "lineage", ids["thr"]).stdout

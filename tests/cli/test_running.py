@@ -33,6 +33,8 @@ def test_run_prints_the_answer_alone_and_says_the_rest_on_stderr(dataops):
         "three.txt",
     ]
     assert said[-1].startswith("session s")
+    get = said[-2].removeprefix("dataops ").removesuffix(" writes one.json to a file").split()
+    assert dataops(*get, "-o", "-").stdout == '{"word":"hi"}'
     assert result.stderr.replace("\n", "").isprintable()
 
 
@@ -123,7 +125,14 @@ def test_a_run_is_cancelled(dataops):
         (["-p", "word=x", "-p", "times=10"], 2, "times: '10' must be at most 9"),
         (["--input", "none.json"], 2, "'none.json' cannot be read: No such file or directory"),
         (["--input", "."], 2, "'.' cannot be read: Is a directory"),
-        (["--input", "{"], 2, "--input is not JSON"),
+        (["--input", "{"], 2, "error: --input is not JSON"),
+        (["--input", "[1]"], 2, "error: --input holds list, not an object"),
+        (["--input", "deep.json"], 2, "'deep.json' is nested too deeply"),
+        (["--input", '{"word": "a", "word": "b"}'], 2, "'word' is given twice"),
+        (["--input", '{"word-x": "a", "word_x": "b"}'], 2, "'word_x' is given twice"),
+        (["-p", "word=a", "-p", "word=b"], 2, "'word' is given twice"),
+        (["-p", "word=x", "-p", f"times={'9' * 5000}"], 2, "must be a whole number of at most 64 bits"),
+        (["--input", "large.json"], 2, "word has 3000002 bytes; the values of a run have at most 300000 together"),
         (["--input", "list.json"], 2, "holds list, not an object"),
         (["--input", "binary.json"], 2, "not UTF-8"),
         (["-p", "word=x", "--timeout", "0"], 2, "--timeout: 0 must be"),
@@ -135,18 +144,23 @@ def test_a_run_is_cancelled(dataops):
 def test_bad_input_is_one_clear_line(dataops, arguments, status, said):
     with open("list.json", "w") as file:
         file.write("[1]")
+    with open("deep.json", "w") as file:
+        file.write("[" * 200_000)
+    with open("large.json", "w") as file:
+        json.dump({"word": "x" * 3_000_000}, file)
     with open("binary.json", "wb") as file:
         file.write(b"\xff\xfe\x00")
     result = dataops("run", "three_steps", *arguments)
     assert (result.exit_code, result.stdout) == (status, "")
     error, *hints = result.stderr.splitlines()
     assert error.startswith("error: ")
+    assert len(error) < 300
     assert said in error
     assert all(hint.startswith("  try: ") for hint in hints)
     as_json = dataops("run", "three_steps", *arguments, "--json")
     assert as_json.exit_code == status
     assert set(told(as_json)) == {"schema_version", "error"}
-    assert said in told(as_json)["error"]["message"]
+    assert said.removeprefix("error: ") in told(as_json)["error"]["message"]
 
 
 def test_values_come_from_a_file_json_stdin_and_options_win(dataops):
@@ -165,6 +179,7 @@ def test_timeout_ends_a_run_with_status_1(dataops, site, monkeypatch, isolation)
     monkeypatch.setenv("TOY_SLOW", "second")
     result = dataops("run", "apart", "-p", "word=x", "--timeout", "0.3", "--json")
     assert (result.exit_code, told(result)["status"]) == (1, "timeout")
+    assert told(result)["error"]["hint"].startswith("give --timeout more, or ")
 
 
 def test_an_unknown_workflow_or_query_is_not_found(dataops):

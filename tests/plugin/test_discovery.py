@@ -199,7 +199,8 @@ class TestCache:
 
     def test_one_that_cannot_be_written_is_no_trouble(self, world: World) -> None:
         world.site().workflow("a")
-        world.home.write_text("a file where the home should be")
+        world.home.mkdir(exist_ok=True)
+        (world.home / "cache").write_text("a file where the folder should be")
         assert list(world.plugins().manifests()) == ["a"]
 
     def test_does_not_follow_a_link_that_lies_in_wait(self, world: World, tmp_path: Path) -> None:

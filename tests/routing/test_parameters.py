@@ -50,6 +50,15 @@ def test_keys(query, values):
     assert _values(query) == values
 
 
+def test_a_url_is_no_path_of_a_file(tmp_path):
+    (note,) = extract("profile https://example.com/x.csv", PROFILER, cwd=tmp_path).notes
+    assert note == "'https://example.com/x.csv' is no path of a file; file_path is one"
+    where = _manifest(FILE, Parameter("source", "uri", required=True))
+    assert extract("profile https://example.com/x.csv", where, cwd=tmp_path).notes == ()
+    both = extract("profile a.csv as https://example.com/x.csv says", PROFILER, cwd=tmp_path)
+    assert (both.values, both.notes) == ({"file_path": "a.csv"}, ())
+
+
 def test_json_after_a_key_is_one_value():
     manifest = _manifest(Parameter("filters", "object"), Parameter("columns", "list"))
     assert _values('with filters={"a": [1, 2], "b": "x y"} columns=["a b", "c"] now', manifest) == {

@@ -68,6 +68,8 @@ BAD = [
     ("integer", "9" * 5000, "a whole number"),
     ("integer", 10**5000, "64 bits"),
     ("integer", str(2**63), "64 bits"),
+    ("integer", "9" * 23, "64 bits"),
+    ("integer", "-" + "9" * 5000, "64 bits"),
     ("number", "nan", "a number"),
     ("number", "inf", "a number"),
     ("number", float("nan"), "a finite number"),
