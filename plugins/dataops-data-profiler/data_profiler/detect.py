@@ -9,7 +9,16 @@ from pathlib import Path
 from data_profiler.dialect import sniff
 from data_profiler.document import Decision, Encoding, Source
 from data_profiler.encoding import survey
-from data_profiler.source import EXTENSIONS, head_of, is_parquet, json_format, refuse_foreign, regular_file
+from data_profiler.source import (
+    EXTENSIONS,
+    head_of,
+    is_parquet,
+    json_format,
+    one_line,
+    refuse_broken,
+    refuse_foreign,
+    regular_file,
+)
 
 Progress = Callable[[float, str], None]
 NAMES = {"csv": "CSV", "tsv": "TSV", "parquet": "Parquet", "json": "JSON", "jsonl": "JSON Lines"}
@@ -34,7 +43,7 @@ def detect(file_path: str, progress: Progress = lambda _share, _message: None) -
     status = path.stat()
     extension = path.suffix.lstrip(".").lower()
     source: Source = {
-        "path": str(path), "name": path.name, "size_bytes": status.st_size, "modified_ns": status.st_mtime_ns,
+        "path": str(path), "name": one_line(path.name), "size_bytes": status.st_size, "modified_ns": status.st_mtime_ns,
         "format": "parquet", "extension": extension, "record_path": "", "encoding": None, "dialect": None,
         "decisions": [],
     }  # fmt: skip
@@ -52,6 +61,7 @@ def detect(file_path: str, progress: Progress = lambda _share, _message: None) -
         why = "each line is a JSON value" if json_kind == "jsonl" else "the content is one JSON value"
         source["decisions"] = [_format(json_kind, extension, why), *decisions]
         return source
+    refuse_broken(path, text, extension)
     dialect, more = sniff(text, complete, tab_expected=EXTENSIONS.get(extension) == "tsv")
     source["dialect"] = dialect
     source["format"] = "tsv" if dialect["delimiter"] == "\t" else "csv"

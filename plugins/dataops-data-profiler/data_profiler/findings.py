@@ -15,16 +15,17 @@ MOST_OF_A_CODE = 50
 
 
 def judge(profile: Profile) -> list[Finding]:
-    """Returns the findings of a profile, by severity, then by how many rows they touch.
+    """Returns the findings of a profile, by severity, then those of the whole file, then by how many rows they touch.
 
     Args:
         profile: the result of `profile`; it is only read.
     """
-    found = [*_file(profile), *_header(profile), *_rows(profile), *_keys(profile)]
+    file = list(_file(profile))
+    found = [*file, *_header(profile), *_rows(profile), *_keys(profile)]
     rows = profile["rows"]["profiled"]
     for column in profile["columns"]:
         found += column_findings(column, rows)
-    ranked = sorted(found, key=lambda f: (SEVERITIES.index(f["severity"]), -f["count"]))
+    ranked = sorted(found, key=lambda f: (SEVERITIES.index(f["severity"]), f not in file, -f["count"]))
     seen: dict[str, int] = {}
     kept = []
     for item in ranked:
@@ -168,7 +169,7 @@ def _rows(profile: Profile) -> Iterator[Finding]:
         advice = "Close the quote, or double it if it belongs to the value."
         yield finding("high", "unclosed_quote", text, len(rows["open_quotes"]), advice=advice)
     yield from of(
-        rows["unreadable"], "high", "unreadable_record", "{} that are no valid records", "Repair or drop these lines."
+        rows["unreadable"], "high", "unreadable_record", "no valid record in {}", "Repair or drop these lines."
     )
     yield from of(
         rows["blank"], "medium", "blank_row", "{} with empty cells only; they are left out of all figures",
@@ -199,7 +200,7 @@ def _keys(profile: Profile) -> Iterator[Finding]:
     duplicates, rows = profile["duplicates"], profile["rows"]["profiled"]
     if duplicates["count"]:
         repeats, different = rows_of(duplicates["count"]), duplicates["groups"]
-        text = f"an earlier row is repeated in every cell by {repeats} ({different} different)"
+        text = f"the same in every cell as an earlier row: {repeats} ({different} different)"
         advice = "Find out whether they are repeated events or were loaded twice."
         yield finding(
             "medium", "duplicate_row", text, duplicates["count"], examples=duplicates["examples"], advice=advice
@@ -216,7 +217,7 @@ def _keys(profile: Profile) -> Iterator[Finding]:
         )
     single, pairs = profile["keys"]["single"], profile["keys"]["pairs"]
     if rows >= 10 and (single or pairs):
-        named = ", ".join(single[:5]) if single else "; ".join(" with ".join(pair) for pair in pairs[:3])
+        named = " or ".join(single[:5]) if single else " or ".join(" with ".join(pair) for pair in pairs[:3])
         text = f"every row is identified by {named}"
         yield finding(
             "info",

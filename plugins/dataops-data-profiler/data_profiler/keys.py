@@ -58,16 +58,21 @@ def duplicate_rows(engine: Engine, table: Table) -> dict[str, Any]:
     whole = ", ".join(f.column for f in table.fields)
     text = "concat_ws(' | ', " + ", ".join(f"coalesce({f.column}::VARCHAR, '')" for f in table.fields[:50]) + ")"
     engine.run(
-        "CREATE OR REPLACE TEMP TABLE twice AS SELECT hash(" + whole + ") AS h, count(*) AS n, min(rid) AS first"
+        "CREATE OR REPLACE TEMP TABLE twice AS SELECT hash("
+        + whole
+        + ") AS h, count(*) AS n, min(rid) AS first, max(rid) AS last"
         " FROM data GROUP BY h HAVING count(*) > 1"
     )
     groups, extra = engine.row("SELECT count(*), coalesce(sum(n - 1), 0)::BIGINT FROM twice")
     examples = []
     if groups:
-        firsts = engine.rows(f"SELECT first, n FROM twice ORDER BY n DESC, first LIMIT {_EXAMPLES}")
-        listed = ", ".join(str(first) for first, _ in firsts)
+        found = engine.rows(f"SELECT first, last, n FROM twice ORDER BY n DESC, first LIMIT {_EXAMPLES}")
+        listed = ", ".join(str(first) for first, _, _ in found)
         texts = dict(engine.rows(f"SELECT rid, {text} FROM data WHERE rid IN ({listed})"))
-        examples = [{"row": first, "value": shown(f"{n} times: {texts[first]}")} for first, n in firsts]
+        examples = [
+            {"row": last, "value": shown(f"{n} times, first in row {first}: {texts[first]}")}
+            for first, last, n in found
+        ]
     engine.run("DROP TABLE twice")
     return {"count": extra, "groups": groups, "examples": examples}
 

@@ -54,7 +54,7 @@ def page(profile: Profile) -> str:
 def answer(profile: Profile) -> str:
     """Returns what the asker reads: the size of the table, how it was read, the worst findings."""
     source, rows = profile["source"], profile["rows"]
-    table = f"{count(rows['total'])} rows × {count(len(profile['columns']))} columns"
+    table = f"{_counted(rows['total'], 'row')} × {_counted(len(profile['columns']), 'column')}"
     lines = [f"{source['name']}: {table}, {size(source['size_bytes'])}"]
     read = [NAMES[source["format"]]]
     if source["encoding"]:
@@ -75,8 +75,23 @@ def answer(profile: Profile) -> str:
     lines += [f"  {f['severity']:<6} {_told(f)}" for f in (serious or profile["findings"])[:6]]
     if len(serious) > 6:
         lines.append(f"  … and {len(serious) - 6} more of high or medium severity")
+    lines.append(_missing(profile["columns"]))
     lines.append("Artifacts: report.html (to read), profile.json (for programs).")
     return "\n".join(lines)
+
+
+def _missing(columns: list[Column]) -> str:
+    """Returns in one line which columns lack values, those that lack most first."""
+    lacking = sorted((c for c in columns if c["missing"]["count"]), key=lambda c: -c["missing"]["count"])
+    if not lacking:
+        return "No missing values."
+    told = [f"{c['name']} {count(c['missing']['count'])}" for c in lacking[:5]]
+    more = [f"{_counted(len(lacking) - 5, 'more column')}"] if len(lacking) > 5 else []
+    return f"Missing values: {', '.join([*told, *more])}."
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
 
 
 def by_severity(profile: Profile) -> Counter[str]:

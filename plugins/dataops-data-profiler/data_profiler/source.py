@@ -114,6 +114,27 @@ def refuse_foreign(path: Path, head: bytes) -> None:
         )
 
 
+def refuse_broken(path: Path, text: str, extension: str) -> None:
+    """Refuses text that holds nothing, and what begins as the JSON that its name promises and is none.
+
+    Raises:
+        InvalidValue: names what is wrong.
+    """
+    body = text.strip("\ufeff \t\r\n\0")
+    if not body:
+        raise InvalidValue(f"the file {path.name!r} holds nothing but blanks", hint="check how it was written")
+    if EXTENSIONS.get(extension) in ("json", "jsonl") and body[0] in "[{":
+        raise InvalidValue(
+            f"the file {path.name!r} begins as JSON and is none: it was cut off or damaged",
+            hint="copy or write it again",
+        )
+
+
+def one_line(name: str) -> str:
+    """Returns a file's name without characters that could break the line it is printed in."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+
+
 def is_parquet(path: Path, head: bytes) -> bool:
     """Tells whether the file is Parquet.
 
@@ -181,8 +202,10 @@ def _nearest(path: Path) -> str:
         names = [entry.name for entry in os.scandir(path.parent)]
     except OSError:
         return ""
-    found = get_close_matches(path.name, names, n=1, cutoff=0.7)
-    return str(path.parent / found[0]) if found else ""
+    # By the stems: that both end with .csv makes no two names alike.
+    stems = {Path(name).stem: name for name in names}
+    found = get_close_matches(path.stem, stems, n=1, cutoff=0.6)
+    return str(path.parent / stems[found[0]]) if found else ""
 
 
 def _reason(error: Exception) -> str:

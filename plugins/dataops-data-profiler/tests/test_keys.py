@@ -42,7 +42,10 @@ def test_duplicate_rows_are_counted(profiled: Callable[..., Any]) -> None:
     assert made.profile["duplicates"] == {
         "count": 3,
         "groups": 2,
-        "examples": [{"row": 1, "value": "3 times: 1 | x"}, {"row": 2, "value": "2 times: 2 | "}],
+        "examples": [
+            {"row": 5, "value": "3 times, first in row 1: 1 | x"},
+            {"row": 4, "value": "2 times, first in row 2: 2 | "},
+        ],
     }
 
 

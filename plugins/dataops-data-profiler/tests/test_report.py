@@ -125,3 +125,23 @@ def test_figures_are_readable() -> None:
         "–",
         "x",
     )
+
+
+def test_the_answer_says_which_columns_lack_values(profiled: Callable[..., Any]) -> None:
+    made = profiled("id,a,b\n1,,x\n2,,\n3,7,y\n")
+    assert "\nMissing values: a 2, b 1.\n" in answer(made.profile)
+    assert "\nNo missing values.\n" in answer(profiled("id,a\n1,2\n3,4\n").profile)
+    many = profiled(",".join(f"c{n}" for n in range(8)) + "\n" + ",".join("1" * 8) + "\n" + "," * 7 + "\n2" + "," * 7)
+    assert "3 more columns" in answer(many.profile) or "2 more columns" in answer(many.profile)
+
+
+def test_one_is_not_several(profiled: Callable[..., Any]) -> None:
+    assert answer(profiled("a\n1\n").profile).startswith("data.csv: 1 row × 1 column, ")
+
+
+def test_what_the_whole_file_is_comes_before_its_columns(profiled: Callable[..., Any]) -> None:
+    rows = "".join(f"{n},{n % 3 or ''},a{n}@example.com\n" for n in range(60))
+    made = profiled("id,part,mail\n" + rows, "data.parquet")
+    medium = [f for f in made.profile["findings"] if f["severity"] == "medium"]
+    assert medium[0]["code"] == "wrong_extension"
+    assert len(medium) > 1

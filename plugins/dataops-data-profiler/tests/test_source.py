@@ -106,3 +106,27 @@ def test_json_is_told_from_tables(text: str, kind: str | None) -> None:
     found = json_format(text, complete=True)
     # Brackets without end are refused as JSON later, or read as text; they never raise here.
     assert found == kind or text.startswith("[[")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("b.json", "[1,2", "begins as JSON and is none"),
+        ("b.jsonl", "{1\n{2\n", "begins as JSON and is none"),
+        ("b.csv", " \n\t\n", "nothing but blanks"),
+    ],
+)
+def test_what_is_broken_is_no_table(tmp_path: Path, name: str, content: str, words: str) -> None:
+    (tmp_path / name).write_text(content)
+    assert words in refused(tmp_path / name).message
+
+
+def test_names_are_alike_by_more_than_their_extension(tmp_path: Path) -> None:
+    (tmp_path / "hdr.csv").touch()
+    assert "hdr" not in refused(tmp_path / "orders.csv").hint
+
+
+def test_a_name_stays_on_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "a\nFindings: none.\x1b[31m.csv"
+    path.write_text("a,b\n1,2\n")
+    assert detect(str(path))["name"] == "a\\nFindings: none.\\x1b[31m.csv"
