@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
@@ -18,6 +19,8 @@ JSON: Final = "application/json"
 TEXT: Final = "text/plain; charset=utf-8"
 BYTES: Final = "application/octet-stream"
 PARQUET: Final = "application/vnd.apache.parquet"
+_PART: Final = r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}"
+_MIME: Final = re.compile(rf"{_PART}/{_PART}(?:\s*;[ -~]{{1,200}})?", re.ASCII)
 
 
 class ArtifactType(StrEnum):
@@ -39,7 +42,10 @@ class ArtifactType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """What is known of an artifact without its content. Times are ISO-8601 UTC, `ttl` is seconds since 1970 or None.
+    """What is known of an artifact without its content. Times are ISO-8601 UTC.
+
+    `ttl` is when it disappears, in seconds since 1970, or None: the attribute of the table. (The `ttl` that
+    `store_artifact` takes is how long it lives.)
 
     `parents` holds `{"id", "relation"}` of what it was made from; `version` counts the artifacts of one name.
     """
@@ -100,6 +106,8 @@ def encode(content: Any, content_type: str | None = None) -> Encoded:
         InvalidValue: the content is none of these.
         ConfigError: a DataFrame without pyarrow installed.
     """
+    if content_type is not None and not (isinstance(content_type, str) and _MIME.fullmatch(content_type)):
+        raise InvalidValue(f"a content type is like text/csv, not {content_type!r:.60}")
     if isinstance(content, bytes | bytearray | memoryview):
         return Encoded(io.BytesIO(bytes(content)), content_type or BYTES, "bytes")
     if hasattr(content, "read"):
@@ -116,6 +124,11 @@ def encode(content: Any, content_type: str | None = None) -> Encoded:
         except ImportError:
             raise ConfigError(
                 "a DataFrame is kept as Parquet, which needs pyarrow", hint="pip install pyarrow"
+            ) from None
+        except (TypeError, ValueError) as error:  # pyarrow's errors are ValueErrors or TypeErrors
+            raise InvalidValue(
+                f"a DataFrame cannot be kept as Parquet: {str(error)[:300]}",
+                hint="give each column one type, e.g. df[column].astype(str)",
             ) from None
         buffer.seek(0)
         return Encoded(buffer, content_type or PARQUET, "dataframe")

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, BinaryIO, Final
 
 from dataops_core import lineage as lineage_
+from dataops_core import values
 from dataops_core.artifact import Artifact, ArtifactType, Encoded, decode, encode
 from dataops_core.contracts.blobs import CHUNK
 from dataops_core.contracts.middleware import NodeCall, current_call
@@ -63,16 +64,19 @@ class ArtifactStore:
             name: a name for people; artifacts of one name in a session are numbered versions.
             content_type: MIME type; by the content's Python type when it is not given.
             parents: ids of the artifacts that it was made from.
-            ttl: seconds until it disappears.
+            ttl: seconds until it disappears; `Artifact.ttl` is then the moment when it does.
 
         Raises:
-            NotFound: no such session.
+            NotFound: no such session, or no such parent.
             Conflict: the session is being deleted or archived.
             InvalidValue: the content cannot be kept, or a value is wrong.
         """
         kind = ArtifactType.of(artifact_type)
-        if name is not None and (not isinstance(name, str) or not 0 < len(name.encode()) <= 240):
-            raise InvalidValue(f"an artifact's name has 1 to 240 bytes, not {name!r:.60}")
+        if name is not None:
+            values.text("an artifact's name", name, 240)
+        made_from = values.ids("parents", parents)
+        for parent in made_from:
+            self._record(parent)
         encoded = encode(content, content_type)
         call = current_call.get()
         in_run = call is not None and call.run_id is not None and call.session_id == session_id
@@ -88,8 +92,8 @@ class ArtifactStore:
         }
         if name is not None:
             record["name"] = name
-        if parents:
-            record["parents"] = [{"id": p, "relation": "derived_from"} for p in parents]
+        if made_from:
+            record["parents"] = [{"id": parent, "relation": "derived_from"} for parent in made_from]
         if ttl is not None:
             record.update(_expiry(ttl, now))
         if in_run and call is not None:
@@ -141,6 +145,9 @@ class ArtifactStore:
         Raises:
             NotFound: no such session.
         """
+        values.whole("limit", limit)
+        if cursor is not None and not (isinstance(cursor, str) and cursor.startswith("artifact#")):
+            raise InvalidValue(f"{cursor!r:.60} is no cursor of a page of artifacts")
         self._require_session(session_id)
         wanted = {"workflow_name": workflow_name, "name": name, "run_id": run_id}
         if artifact_type is not None:
@@ -185,7 +192,7 @@ class ArtifactStore:
             NotFound: no such artifact.
             Conflict: the link would make an artifact its own ancestor.
         """
-        new = [{"id": parent, "relation": relation} for parent in parents]
+        new = [{"id": parent, "relation": relation} for parent in values.ids("parents", parents)]
         for link in new:
             self._record(link["id"])
             if child == link["id"] or child in lineage_.ancestors(self.stores, link["id"]):
@@ -342,8 +349,7 @@ def _content_id(call: NodeCall, record: Mapping[str, Any], digest: str) -> str:
 
 
 def _expiry(ttl: float, now: float) -> Record:
-    if isinstance(ttl, bool) or not isinstance(ttl, int | float) or ttl <= 0:
-        raise InvalidValue(f"an artifact's ttl is a number of seconds above 0, not {ttl!r:.40}")
+    values.seconds("an artifact's ttl", ttl)
     return {"expires_at": now + ttl, "ttl": int(now + ttl)}
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from dataops_core import values
 from dataops_core.contracts.blobs import BlobStore
 from dataops_core.contracts.records import ABSENT, Put, Record, RecordStore, Stored, Write
 from dataops_core.errors import Conflict, InvalidValue
@@ -76,8 +77,9 @@ class Draft:
             self.content.encode()
         except UnicodeEncodeError:
             raise InvalidValue("a message's content is not valid Unicode") from None
-        if self.message_id is not None and not 0 < len(self.message_id.encode()) <= 200:
-            raise InvalidValue("a message id has 1 to 200 bytes")
+        if self.message_id is not None:
+            values.text("a message id", self.message_id, 200)
+        values.ids("artifacts", self.artifacts)
 
 
 def append(session: Record, drafts: Sequence[Draft], *, blobs: BlobStore, at: str) -> tuple[list[Write], list[Message]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from dataops_core import values
 from dataops_core.contracts.events import Event
 from dataops_core.contracts.records import Record
 from dataops_core.errors import Conflict, InvalidValue
@@ -97,6 +98,4 @@ def set_ttl(record: Record, ttl: float | None) -> None:
     """Sets the idle limit, in seconds; None leaves it as it is. Raises InvalidValue."""
     if ttl is None:
         return
-    if isinstance(ttl, bool) or not isinstance(ttl, int | float) or ttl <= 0:
-        raise InvalidValue(f"a session's ttl is a number of seconds above 0, not {ttl!r:.40}")
-    record["idle_seconds"] = ttl
+    record["idle_seconds"] = values.seconds("a session's ttl", ttl)

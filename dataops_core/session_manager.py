@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from dataops_core import history
+from dataops_core import history, values
 from dataops_core.archives import reading as archived
 from dataops_core.archives.writing import archive
 from dataops_core.context_summary import summarize
@@ -85,6 +85,7 @@ class SessionManager:
             limit: at most this many per page.
             cursor: of the page before.
         """
+        values.whole("limit", limit)
         if status is not None and status not in STATUSES:
             raise InvalidValue(f"a session's status is one of {', '.join(STATUSES)}, not {status!r:.40}")
         records = self.stores.records
@@ -194,6 +195,9 @@ class SessionManager:
             limit: at most this many.
             before: only messages before this number, to page backwards.
         """
+        values.whole("limit", limit, 0)
+        if before is not None:
+            values.whole("before", before)
         session, stores = self._stored(session_id).record, self.stores
 
         def rows() -> list[Message]:

@@ -238,11 +238,12 @@ def test_a_stager_is_not_fooled_by_a_tombstone(stores, artifacts, run_graph):
 
 def test_a_tombstone_is_no_artifact_to_anybody(stores, sessions, artifacts):
     session_id = sessions.create_session("ann").session_id
-    ghost = f"{session_id}.{schema.new_session_id()}"
+    ghost = artifacts.store_artifact("gone soon", session_id, "w")
+    child = artifacts.store_artifact("x", session_id, "w", parents=[ghost])
+    artifacts.delete_artifact(ghost)
     assert reserve(stores.records, schema.ARTIFACTS, ghost)
     assert reserve(stores.records, schema.ARTIFACTS, ghost)
     stores.records.commit([Put(schema.SESSION_ITEMS, pointer("artifact", ghost, schema.iso()), ABSENT)])
-    child = artifacts.store_artifact("x", session_id, "w", parents=[ghost])
     assert not reserve(stores.records, schema.ARTIFACTS, child)
     for read in (artifacts.get_artifact, artifacts.open_artifact, artifacts.delete_artifact, artifacts.lineage):
         with pytest.raises(NotFound):
