@@ -98,7 +98,7 @@ class BaseWorkflow:
         if not (folder / "config.yaml").is_file():
             raise ConfigError(
                 f"workflow class {type(self).__qualname__} has no config.yaml in {str(folder)!r}",
-                hint="put the manifest beside the module, or override get_metadata()",
+                hint="put the manifest beside the module (docs/manifest.md)",
             )
         return read_manifest(folder / "config.yaml")
 

@@ -6,10 +6,14 @@ import os
 import re
 import subprocess
 import sys
+import zipfile
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
+import yaml
 
+from dataops_core.contracts.manifest import PARAMETER_TYPES, Parameter, parse_manifest
 from tests.documented import ROOT, blocks, check, commands
 
 DOCS = ROOT / "docs"
@@ -82,3 +86,32 @@ def test_the_contexts_of_the_docs_come_back(home):
 def test_every_link_leads_somewhere(page):
     for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
         assert (page.parent / target).exists(), target
+
+
+def test_the_manifest_of_the_docs_names_every_key_and_type(tmp_path):
+    ((_, example),) = blocks(DOCS / "manifest.md", "yaml")
+    manifest = parse_manifest(yaml.safe_load(example))
+    page = (DOCS / "manifest.md").read_text()
+    for name in ("api", *(f.name for f in fields(Parameter))):
+        assert re.search(rf"\b{name}:", example), name
+    for f in fields(manifest):
+        assert re.search(rf"\b{f.name}:", example), f.name
+    for kind in PARAMETER_TYPES:
+        assert f"`{kind}`" in page, kind
+
+
+def test_the_package_of_the_docs_carries_its_manifest(tmp_path):
+    ((_, project),) = blocks(DOCS / "manifest.md", "toml")
+    ((_, manifest),) = blocks(DOCS / "manifest.md", "yaml")
+    (tmp_path / "pyproject.toml").write_text(project)
+    (tmp_path / "row_counter").mkdir()
+    (tmp_path / "row_counter" / "__init__.py").touch()
+    (tmp_path / "row_counter" / "config.yaml").write_text(manifest)
+    build = "from hatchling.build import build_wheel; print(build_wheel('.'))"
+    done = subprocess.run([sys.executable, "-c", build], cwd=tmp_path, capture_output=True, text=True, check=True)
+    with zipfile.ZipFile(tmp_path / done.stdout.strip()) as wheel:
+        names = wheel.namelist()
+        assert "row_counter/config.yaml" in names
+        assert any(
+            "row_counter = row_counter" in wheel.read(n).decode() for n in names if n.endswith("entry_points.txt")
+        )
