@@ -102,4 +102,5 @@ UNSEEN = {
 
 @pytest.mark.parametrize("broken", [c for c in BROKEN_RECORDS if c.__name__ not in UNSEEN], ids=lambda c: c.__name__)
 def test_the_machine_alone_notices_most(broken: type[SqliteRecords]) -> None:
-    assert failed_clauses(SqliteSuite, records(broken), only="test_model", within=MEMORY)
+    # Its commits are drawn at random: what takes a rare one to show may take a second run.
+    assert any(failed_clauses(SqliteSuite, records(broken), only="test_model", within=MEMORY) for _ in range(3))
