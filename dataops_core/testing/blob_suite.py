@@ -34,7 +34,6 @@ class BlobStoreSuite(Blobs):
         max_examples=int(os.environ.get("DATAOPS_SUITE_EXAMPLES", "30")),
         stateful_step_count=15,
         deadline=None,
-        database=None,  # what made another store fail would use up the runs of this one
         suppress_health_check=list(HealthCheck),
     )
 

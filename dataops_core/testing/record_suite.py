@@ -39,7 +39,6 @@ class RecordStoreSuite(Commits, Limits, Listings, Processes):
         max_examples=int(os.environ.get("DATAOPS_SUITE_EXAMPLES", "25")),
         stateful_step_count=20,
         deadline=None,
-        database=None,  # what made another store fail would use up the runs of this one
         suppress_health_check=list(HealthCheck),
     )
 
