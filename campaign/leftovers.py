@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dataops_core.contracts.records import Record, Sweeper, Table
+from dataops_core.contracts.records import Record, Table
+from dataops_core.contracts.sweeping import Sweeper
 from dataops_core.execution.runs import FINAL
 from dataops_core.storage import schema
 from dataops_core.storage.opening import Stores

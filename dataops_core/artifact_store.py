@@ -15,14 +15,15 @@ from typing import Any, BinaryIO, Final
 from dataops_core import lineage as lineage_
 from dataops_core import values
 from dataops_core.artifact import Artifact, ArtifactType, Encoded, decode, encode
+from dataops_core.artifact_commits import artifact_pointer, commit_artifacts
 from dataops_core.contracts.blobs import CHUNK
 from dataops_core.contracts.middleware import NodeCall, current_call
-from dataops_core.contracts.records import ABSENT, ANY, Check, Delete, Put, Record, Write
+from dataops_core.contracts.records import ANY, Delete, Put, Record
 from dataops_core.errors import Conflict, InvalidValue, NotFound
 from dataops_core.storage import schema
 from dataops_core.storage.opening import Stores, open_stores
-from dataops_core.storage.ownership import Listing, attempts, owned_id, pointer, pointer_item, pointers
-from dataops_core.storage.tombstones import is_tombstone, live
+from dataops_core.storage.ownership import Listing, attempts, owned_id, pointer_item, pointers
+from dataops_core.storage.tombstones import live
 
 _SPOOL_BYTES: Final = 8 * CHUNK
 
@@ -206,7 +207,10 @@ class ArtifactStore:
             record["parents"] = known + [link for link in new if link not in known]
             try:
                 self.stores.records.commit(
-                    [Put(schema.ARTIFACTS, record, stored.token), Put(schema.SESSION_ITEMS, _pointer(record), ANY)]
+                    [
+                        Put(schema.ARTIFACTS, record, stored.token),
+                        Put(schema.SESSION_ITEMS, artifact_pointer(record), ANY),
+                    ]
                 )
                 return
             except Conflict:
@@ -280,66 +284,6 @@ class ArtifactStore:
             stored = None
         if stored is None:
             raise NotFound(f"no session {session_id!r:.80}", hint="dataops sessions list shows the sessions there are")
-
-
-def artifact_writes(stores: Stores, records: Sequence[Record]) -> list[Write]:
-    """Plans the commit of artifacts whose content is in the blob store: record, pointer, and the name's version.
-
-    Versions are counted here, so a commit that meets a conflict is planned again.
-    """
-    writes: list[Write] = []
-    counters: dict[str, Put] = {}
-    for record in records:
-        name = record.get("name")
-        if name is not None:
-            item = "artifact_name#" + hashlib.sha256(name.encode()).hexdigest()
-            if item in counters:
-                counters[item].record["version"] += 1
-            else:
-                stored = stores.records.get(schema.SESSION_ITEMS, record["session_id"], item)
-                counter = {"session_id": record["session_id"], "item": item, "name": name, "version": 0}
-                counter["version"] = 1 + (stored.record["version"] if stored else 0)
-                counters[item] = Put(schema.SESSION_ITEMS, counter, stored.token if stored else ABSENT)
-            record["version"] = counters[item].record["version"]
-        writes += [Put(schema.ARTIFACTS, record, ABSENT), Put(schema.SESSION_ITEMS, _pointer(record), ANY)]
-    return [*writes, *counters.values()]
-
-
-def commit_artifacts(stores: Stores, records: Sequence[Record]) -> None:
-    """Makes artifacts visible in sessions that are not being deleted."""
-    session_id = records[0]["session_id"]
-    for _ in attempts():
-        session = stores.records.get(schema.SESSIONS, session_id)
-        if session is None or session.record["status"] in ("deleting", "archiving", "archived"):
-            status = session.record["status"] if session else "gone"
-            raise Conflict(f"session {session_id!r} is {status}", hint="start a new session")
-        try:
-            # An empty check of the record's absence elsewhere would not do: the session must still be there.
-            stores.records.commit(
-                [*artifact_writes(stores, records), Check(schema.SESSIONS, session_id, when=session.token)]
-            )
-            return
-        except Conflict:
-            for record in records:
-                require_unswept(stores, record["artifact_id"])
-            continue
-    raise Conflict(f"session {session_id!r} is too busy", hint="try again")
-
-
-def require_unswept(stores: Stores, artifact_id: str) -> bool:
-    """Says whether an artifact's record is there; raises Conflict when `storage gc` has swept its content meanwhile."""
-    stored = stores.records.get(schema.ARTIFACTS, artifact_id)
-    if stored is not None and is_tombstone(stored.record):
-        raise Conflict(
-            f"artifact {artifact_id!r} was so slow to be stored that storage gc took its content for a crash's",
-            hint="store it again; give storage gc a longer --grace",
-        )
-    return stored is not None
-
-
-def _pointer(record: Mapping[str, Any]) -> Record:
-    facts = {key: record[key] for key in ("parents", "expires_at") if key in record}
-    return pointer("artifact", record["artifact_id"], record["created_at"], **facts)
 
 
 def _content_id(call: NodeCall, record: Mapping[str, Any], digest: str) -> str:

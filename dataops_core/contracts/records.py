@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Final, Literal, Protocol, runtime_checkable
+from typing import Any, Final, Literal, Protocol
 
 from dataops_core.errors import InvalidValue
 
@@ -148,23 +148,6 @@ class Finding:
     level: Literal["ok", "warn", "error"]
     what: str
     hint: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Swept:
-    """What a store removed, or would remove: how many of a kind, and how many bytes they had."""
-
-    kind: str
-    count: int
-    bytes: int
-
-
-@runtime_checkable
-class Sweeper(Protocol):
-    """A store that keeps what nobody can see any more, and can remove it. Optional, of record and blob stores."""
-
-    def sweep(self, grace: float, *, dry_run: bool = False) -> list[Swept]:
-        """Removes what is left over and older than `grace` seconds; with `dry_run` only says what there is."""
 
 
 class RecordStore(Protocol):

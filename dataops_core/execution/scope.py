@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, Final
 
-from dataops_core.artifact_store import ArtifactStore, artifact_writes, require_unswept
+from dataops_core.artifact_commits import artifact_writes, require_unswept
+from dataops_core.artifact_store import ArtifactStore
 from dataops_core.contracts.events import KEPT, Event
 from dataops_core.contracts.manifest import Manifest
 from dataops_core.contracts.records import ABSENT, MAX_COMMIT_WRITES, Check, Put, Record, Write

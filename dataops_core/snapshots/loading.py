@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from dataops_core import history
-from dataops_core.artifact_store import artifact_writes, require_unswept
+from dataops_core.artifact_commits import artifact_writes, require_unswept
 from dataops_core.contracts.records import ABSENT, Check, Put, Record, Stored, Write
 from dataops_core.errors import Conflict, InvalidValue, NotFound, nearest
 from dataops_core.hidden import Ranges, hide, show

@@ -19,7 +19,8 @@ from typing import BinaryIO, Final
 
 from dataops_core.contracts.blobs import BlobInfo, BlobPage, BlobStore, check_blob_key
 from dataops_core.contracts.hookspecs import hookimpl
-from dataops_core.contracts.records import Finding, Swept
+from dataops_core.contracts.records import Finding
+from dataops_core.contracts.sweeping import Swept
 from dataops_core.errors import Conflict, CorruptData, DataOpsError, InvalidValue, NotFound
 from dataops_core.storage.blob_file import BlobReader, describe, write
 from dataops_core.storage.blob_names import UNFINISHED, file_path, keys

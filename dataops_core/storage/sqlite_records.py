@@ -27,7 +27,6 @@ from dataops_core.contracts.records import (
     Put,
     RecordStore,
     Stored,
-    Swept,
     Table,
     Write,
     check_key,
@@ -35,6 +34,7 @@ from dataops_core.contracts.records import (
     key_of,
     token_of,
 )
+from dataops_core.contracts.sweeping import Swept
 from dataops_core.errors import Conflict, CorruptData, DataOpsError, InvalidValue
 from dataops_core.storage.folders import path_of_url, refused, url_of_path
 from dataops_core.storage.sqlite_check import examine

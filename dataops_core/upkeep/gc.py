@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from dataops_core import settings as settings_
 from dataops_core.archives.writing import archive
-from dataops_core.contracts.records import Sweeper
+from dataops_core.contracts.sweeping import Sweeper
 from dataops_core.deletion import delete
 from dataops_core.errors import DataOpsError, InvalidValue, NotFound, Unreachable
 from dataops_core.storage import schema

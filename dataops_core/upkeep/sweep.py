@@ -6,7 +6,8 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from dataops_core.contracts.records import Record, Stored, Swept, Table
+from dataops_core.contracts.records import Record, Stored, Table
+from dataops_core.contracts.sweeping import Swept
 from dataops_core.execution.run_records import FINAL
 from dataops_core.storage import schema
 from dataops_core.storage.opening import Stores

@@ -9,7 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from dataops_core.contracts.records import ANY, Put, Sweeper, Table
+from dataops_core.contracts.records import ANY, Put, Table
+from dataops_core.contracts.sweeping import Sweeper
 from dataops_core.errors import NewerDatabase
 from dataops_core.storage import folders
 from dataops_core.storage.file_blobs import FileBlobs
