@@ -151,6 +151,7 @@ def _decide(state: OrchestratorState) -> tuple[OrchestratorState, Reply | None]:
     if decision.outcome == "none" or decision.workflow is None:
         if parked is not None:
             # Nothing else fits either: most likely a try to answer.
+            told["workflow"] = parked["workflow"]
             return told, _not_understood(parked, "That is no answer to the question.")
         error: DataOpsError = NoMatch(_none(decision), hint="dataops list shows the installed workflows")
         return told, Reply("no_match", error.message, error)

@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import os
+import stat
 from typing import Any, BinaryIO, Final, cast
 
 from dataops_core.contracts.blobs import CHUNK, BlobInfo
@@ -40,6 +41,8 @@ def write(file: io.FileIO, key: str, stream: BinaryIO, content_type: str | None)
 def describe(fd: int, key: str) -> BlobInfo:
     """Returns what a blob's trailer says; raises CorruptData unless it fits the key and the file."""
     status = os.fstat(fd)
+    if not stat.S_ISREG(status.st_mode):
+        raise _damaged(key, "something else lies where its file should be")
     end = os.pread(fd, _END, max(status.st_size - _END, 0))
     length = int.from_bytes(end[:4])
     start = status.st_size - _END - length

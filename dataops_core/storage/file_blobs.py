@@ -238,7 +238,8 @@ class FileBlobs:
     def _open(self, path: builtins.list[str]) -> int | None:
         try:
             with self._folder(path[:-1]) as folder:
-                return os.open(path[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+                # A pipe in its place must hold nobody up.
+                return os.open(path[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
         except OSError as error:
             if error.errno in _ABSENT:
                 return None

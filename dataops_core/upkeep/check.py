@@ -100,5 +100,9 @@ def _leftovers(stores: Stores, settings: settings_.Settings, heard: Listener | N
         told = ", ".join(f"{swept.count} {swept.kind}" for swept in rest)
         size = sum(swept.bytes for swept in rest)
         yield Finding("warn", f"left over for an hour or more: {told} ({size / 1e6:.1f} MB)", "dataops storage gc")
+    if report.strange:
+        told = f"{report.strange} contents belong to sessions that this database does not know"
+        hint = "is it the right database, and whole? restore it; storage gc leaves them alone for 30 days"
+        yield Finding("error", told, hint)
     if report.unknown:
         yield Finding("ok", f"{report.unknown} blobs are none of ours", "")

@@ -20,6 +20,8 @@ from dataops_core.upkeep.sweep import Listener, Report, Sweep
 
 #: Seconds for which what is new is left alone, unless the caller says otherwise.
 GRACE = 3600.0
+#: The same for contents of sessions that the database does not know, unless the grace is below an hour.
+STRANGE = 30 * 86_400.0
 ENDING = ("archiving", "deleting")
 
 
@@ -36,6 +38,8 @@ def gc(
     Sessions whose archiving or deletion was cut short are completed; records whose session or run is gone, the graph
     state of runs that are over for longer than it is kept, and blobs that no record names are deleted; each store
     removes what it alone can see.
+
+    Contents of sessions that the database does not know at all stay for a month: a lost database can be restored.
 
     Args:
         stores: which.
@@ -57,7 +61,8 @@ def gc(
     now = stores.records.now()
     report = Report(dry_run)
     kept = (chosen.success_retention_seconds, chosen.failure_retention_days * 86_400)
-    sweep = Sweep(stores, now - grace, now, *kept, report, heard)
+    strange_cutoff = now - (max(grace, STRANGE) if grace >= GRACE else grace)
+    sweep = Sweep(stores, now - grace, now, *kept, report, strange_cutoff, heard)
     _complete(sweep)
     leftovers.sweep(sweep)
     unnamed.sweep(sweep)

@@ -32,6 +32,7 @@ class Report:
     swept: dict[str, Swept] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     unknown: int = 0
+    strange: int = 0
 
     @property
     def count(self) -> int:
@@ -55,6 +56,7 @@ class Sweep:
         now: seconds since 1970 by the store's clock.
         success_seconds, failure_seconds: how long the graph state of a run that is over is kept, by how it ended.
         report: what was done so far.
+        strange_cutoff: the same as `cutoff` for contents of sessions that the database does not know.
         heard: told what is looked at.
     """
 
@@ -64,6 +66,7 @@ class Sweep:
     success_seconds: float
     failure_seconds: float
     report: Report
+    strange_cutoff: float
     heard: Listener | None = None
 
     @property
@@ -74,6 +77,15 @@ class Sweep:
     def is_old(self, at: str | float | None) -> bool:
         """Says whether a time (ISO-8601 UTC, or seconds since 1970) lies before the grace; no time does."""
         return at is None or (schema.seconds(at) if isinstance(at, str) else at) <= self.cutoff
+
+    def is_strange(self, modified: float) -> bool:
+        """Says, and counts, whether contents of a session that the database does not know are left alone for now.
+
+        Hardly anything else leaves such contents than a database that was lost or mistaken: people need time to see it.
+        """
+        strange = modified > self.strange_cutoff
+        self.report.strange += strange
+        return strange
 
     def needs_state(self, run: Record) -> bool:
         """Says whether the graph state of a run may still be asked for."""

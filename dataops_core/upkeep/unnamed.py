@@ -55,7 +55,10 @@ def _artifacts(sweep: Sweep, page: Sequence[BlobInfo]) -> Iterator[BlobInfo]:
         named = live(stored)
         if named is not None and named.record["s3_key"] == info.key:
             continue
-        if named is None and records.get(schema.SESSIONS, parts[1]) is not None:
+        known = named is not None or records.get(schema.SESSIONS, parts[1]) is not None
+        if not known and sweep.is_strange(info.modified):
+            continue
+        if named is None and known:
             if parts[1] not in oldest:
                 oldest[parts[1]] = _oldest_open_run(sweep, parts[1])
             begun = oldest[parts[1]]
@@ -91,8 +94,10 @@ def _contexts(sweep: Sweep, page: Sequence[BlobInfo]) -> Iterator[BlobInfo]:
     for (info, parts), (session_id, item), stored in zip(ours, keys, found, strict=True):
         if live(stored) is not None:
             continue
-        possible = not sweep.dry and records.get(schema.SESSIONS, parts[1]) is not None
-        if possible and not reserve(records, schema.SESSION_ITEMS, session_id, item):
+        known = records.get(schema.SESSIONS, parts[1]) is not None
+        if not known and sweep.is_strange(info.modified):
+            continue
+        if known and not sweep.dry and not reserve(records, schema.SESSION_ITEMS, session_id, item):
             continue  # its record has come
         yield info
 
@@ -107,6 +112,8 @@ def _messages(sweep: Sweep, page: Sequence[BlobInfo]) -> Iterator[BlobInfo]:
         if _names(stored, info):
             continue
         session_id = key[0]
+        if records.get(schema.SESSIONS, session_id) is None and sweep.is_strange(info.modified):
+            continue
         if not sweep.dry and session_id not in moved:
             # A session that is not there may be about to be made, in one commit with its first message.
             first = schema.message_item(1)
@@ -151,7 +158,7 @@ def _archives(sweep: Sweep, page: Sequence[BlobInfo]) -> Iterator[BlobInfo]:
     ours = _ours(sweep, page, 3, lambda parts: schema.is_session_id(parts[2].removesuffix(".json.gz")))
     keys = [(parts[2].removesuffix(".json.gz"), None) for _, parts in ours]
     for (info, _), session in zip(ours, sweep.stores.records.get_many(schema.SESSIONS, keys), strict=True):
-        if session is None:  # it was deleted while somebody still archived it
+        if session is None and not sweep.is_strange(info.modified):  # it was deleted while somebody still archived it
             yield info
 
 
