@@ -79,7 +79,8 @@ def show(call: Invocation, run: str) -> None:
     runs_ = Runs(call.stores)
     record = runs_.get(run_of(call, run))
     gone = runs_.worker_gone(record)
-    call.answer({"run": _facts(record, gone)}, _page(record, gone))
+    answer = runs_.way_to_answer(record) if record["status"] == "interrupted" else ""
+    call.answer({"run": _facts(record, gone)}, _page(record, gone, answer))
 
 
 @runs.command("resume")
@@ -154,7 +155,7 @@ def _took(run: Record) -> str | None:
     return duration(run["duration_ms"]) if run.get("duration_ms") is not None else None
 
 
-def _page(run: Record, gone: bool) -> Iterator[str]:
+def _page(run: Record, gone: bool, answer: str) -> Iterator[str]:
     facts: dict[str, Any] = {
         "run": run["run_id"],
         "workflow": f"{run['workflow']} {run['version']}",
@@ -171,7 +172,7 @@ def _page(run: Record, gone: bool) -> Iterator[str]:
         yield f"{'try':<9} dataops runs resume {run['run_id']}"
     if question := run.get("question"):
         yield f"{'asks':<9} {question['prompt']}"
-        yield f'{"try":<9} dataops ask --session {run["session_id"]} "..."'
+        yield f"{'try':<9} {answer}"
     if error := run.get("error"):
         yield f"{'error':<9} {error['message']}"
         if error.get("hint"):

@@ -62,8 +62,9 @@ def gc(call: Invocation, dry_run: bool, grace: float) -> None:
     """Sweep what crashes left and what has had its time.
 
     That is blobs and records that nothing names, sessions that are half archived or deleted, the graph state of runs
-    that are long over, expired records and unfinished files. It may run at any time, beside everything else. The exit
-    status is 1 when something could not be completed.
+    that are long over, expired records and unfinished files. Contents of sessions that the database does not know stay
+    for 30 days, since a lost database can be restored; a grace below an hour sweeps them too. It may run at any time,
+    beside everything else. The exit status is 1 when something could not be completed.
     """
     from dataops_core.upkeep.gc import gc as gc_
 

@@ -166,7 +166,7 @@ class Runner(Worker):
         if run["status"] == "interrupted":
             raise Conflict(
                 f"run {run_id!r} waits for an answer: {run['question']['prompt']}",
-                hint=f'dataops ask --session {run["session_id"]} "..."',
+                hint=self.runs.way_to_answer(run),
             )
         WORKFLOW_REGISTRY.manifest(run["workflow"])
         plugins().load_middleware()

@@ -230,6 +230,12 @@ class Runs:
         held = self.fences.read(run_id).fence
         return held is not None and held.token == fence
 
+    def way_to_answer(self, run: Record) -> str:
+        """Returns the command that answers an interrupted run, or ends it where its question cannot be seen."""
+        if run["run_id"] in self.session(run["session_id"])[0].get("questions", ()):
+            return f'dataops ask --session {run["session_id"]} "..."'
+        return f"a restored context hides its question; dataops runs cancel {run['run_id']}"
+
     def worker_gone(self, run: Record) -> bool:
         """Says whether nobody is at a run that is not over: its worker stopped, or its lease is over."""
         open_ = run["status"] in ("pending", "running")

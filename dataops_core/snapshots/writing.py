@@ -176,8 +176,13 @@ class _Writer:
         told = {name: record[name] for name in _ARTIFACT if name in record}
         try:
             stream = stores.blobs.open(record["s3_key"]) if contents else None
-        except NotFound:  # it was deleted meanwhile
-            stream = None
+        except NotFound:
+            if stores.records.get(schema.ARTIFACTS, record["artifact_id"]) is not None:
+                raise CorruptData(
+                    f"the content of artifact {record['artifact_id']!r} is missing",
+                    hint="restore its file, or dump without the contents of artifacts",
+                ) from None
+            stream = None  # it was deleted meanwhile
         if stream is None:
             self._line({"artifact": {**told, "with_content": False}})
             return

@@ -11,6 +11,7 @@ from dataops_core.contracts.records import Finding
 from dataops_core.errors import DataOpsError
 from dataops_core.execution.fences import Fences
 from dataops_core.execution.run_records import list_runs
+from dataops_core.execution.runs import Runs
 from dataops_core.storage.opening import Stores
 from dataops_core.upkeep import damage
 from dataops_core.upkeep.gc import ENDING, gc
@@ -78,13 +79,14 @@ def _abandoned(stores: Stores, lease_seconds: float) -> Iterator[Finding]:
 
 
 def _asking(stores: Stores) -> Iterator[Finding]:
+    runs = Runs(stores)
     cursor: str | None = None
     while True:
         page = list_runs(stores.records, open="question", cursor=cursor)
         for run in page:
             prompt = (run.get("question") or {}).get("prompt", "")
-            hint = f'dataops ask --session {run["session_id"]} "..."'
-            yield Finding("ok", f"run {run['run_id']} ({run['workflow']}) waits for an answer: {prompt:.200}", hint)
+            told = f"run {run['run_id']} ({run['workflow']}) waits for an answer: {prompt:.200}"
+            yield Finding("ok", told, runs.way_to_answer(run))
         if (cursor := page.cursor) is None:
             return
 

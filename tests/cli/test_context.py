@@ -133,3 +133,17 @@ def test_the_real_program(dataops, session):
     assert (done.returncode, done.stdout.startswith(f"{session}.")) == (0, True)
     assert finish("context", "checkpoint", session, "one").returncode == 1
     assert finish("context", "--help").stdout.count("snapshot") >= 3
+
+
+def test_a_run_whose_question_is_hidden_is_told_so(dataops):
+    asked = json.loads(dataops("ask", "take three steps with no word", "--json").stdout)
+    session = asked["session_id"]
+    other = json.loads(dataops("ask", "-s", session, "word=hi", "--json").stdout)
+    assert other["status"] == "success"
+    dataops("context", "checkpoint", session, "one")
+    parked = json.loads(dataops("ask", "-s", session, "three steps please", "--json").stdout)["run_id"]
+    assert "dataops ask --session" in dataops("runs", "show", parked).stdout
+    dataops("context", "restore", session, "one")
+    for told in (dataops("runs", "show", parked).stdout, dataops("runs", "resume", parked).stderr):
+        assert f"a restored context hides its question; dataops runs cancel {parked}" in told
+    assert dataops("runs", "cancel", parked).exit_code == 0
