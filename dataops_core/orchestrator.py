@@ -20,7 +20,7 @@ from typing_extensions import TypedDict
 from dataops_core import history, settings
 from dataops_core.contracts.manifest import Manifest
 from dataops_core.contracts.records import ABSENT, Put, Record
-from dataops_core.errors import DataOpsError, InvalidValue, NoMatch
+from dataops_core.errors import Conflict, DataOpsError, InvalidValue, NoMatch
 from dataops_core.execution.acceptance import said_before
 from dataops_core.execution.questions import check
 from dataops_core.execution.runner import Runner, RunResult
@@ -39,7 +39,8 @@ from dataops_core.workflow_registry import WORKFLOW_REGISTRY
 
 
 class OrchestratorState(TypedDict, total=False):
-    """What goes in: `user_query`, and perhaps `session_id`, `user_id`, `message_id`. What comes out: the rest.
+    """What goes in: `user_query`, and perhaps `session_id`, `user_id`, `message_id`, and `answer_to`: `run_id` and `id`
+    of the question that somebody saw as they wrote. What comes out: the rest.
 
     `status` is the run's (`interrupted`: it asks `question`, which names its `run_id`), or `answered` (a question about
     DataOps itself), `no_match`, or `needs_input` (a value that was given is wrong). A question of an earlier run that
@@ -50,6 +51,7 @@ class OrchestratorState(TypedDict, total=False):
     session_id: str
     user_id: str
     message_id: str
+    answer_to: dict[str, str]
     workflow: str
     task: dict[str, Any]
     final_response: str
@@ -142,6 +144,7 @@ def _decide(state: OrchestratorState) -> tuple[OrchestratorState, Reply | None]:
         if said is not None:
             return {"task": {"do": "attend", "run_id": said.run["run_id"]}}, None
         parked = runs.parked(session_id)
+        _require_open(state.get("answer_to"), parked)
     decision = router().route(query)
     told: OrchestratorState = {"candidates": [_candidate(c) for c in decision.candidates]}
     if parked is not None and (answer := _answer(state, query, parked, decision)):
@@ -173,6 +176,15 @@ def _decide(state: OrchestratorState) -> tuple[OrchestratorState, Reply | None]:
         **{name: state[name] for name in names if state.get(name)},  # type: ignore[literal-required]
     }
     return {**told, "task": task}, None
+
+
+def _require_open(seen: dict[str, str] | None, parked: Record | None) -> None:
+    """Raises Conflict when the question that an answer was typed under is not the open one any more."""
+    if seen and (parked is None or (parked["run_id"], parked["question"]["id"]) != (seen["run_id"], seen["id"])):
+        raise Conflict(
+            f"the question of run {seen['run_id']!r} was answered or cancelled meanwhile",
+            hint=f"dataops runs show {seen['run_id']}",
+        )
 
 
 def _answer(

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from dataops_core import ArtifactStore, SessionManager
-from dataops_core.errors import InvalidValue
+from dataops_core.errors import Conflict, InvalidValue
 from dataops_core.orchestrator import listening, orchestrator_graph
 from tests.toys import install_workflow
 
@@ -145,6 +145,16 @@ example_queries: [count something up]
 parameters:
   - {name: count, type: integer, required: true, max: 9, prompt: "How far?"}
 """
+
+
+def test_an_answer_that_comes_too_late_is_no_new_query():
+    asked = ask("write a greeting")
+    seen = {"run_id": asked["run_id"], "id": asked["question"]["id"]}
+    ask("Ann", asked["session_id"], answer_to=seen)
+    before = SessionManager().get_messages(asked["session_id"])
+    with pytest.raises(Conflict, match="answered or cancelled meanwhile"):
+        ask("Bob", asked["session_id"], answer_to=seen)
+    assert SessionManager().get_messages(asked["session_id"]) == before
 
 
 def test_cancel_ends_what_is_asked():

@@ -64,7 +64,12 @@ def go_on(call: Invocation, outcome: dict[str, Any], progress: Progress, *, trac
         except click.Abort:
             call.say("")
             break
-        asked = {"user_query": text, "user_id": call.settings.user, "session_id": outcome["session_id"]}
+        asked = {
+            "user_query": text,
+            "user_id": call.settings.user,
+            "session_id": outcome["session_id"],
+            "answer_to": {"run_id": outcome["run_id"], "id": question["id"]},
+        }
         told, progress = asked_of(call, asked, traced=traced)
         outcome = {**outcome, **told}
     tell(call, outcome, progress.nodes, traced=traced)
