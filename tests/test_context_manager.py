@@ -63,7 +63,8 @@ def test_a_context_holds_everything(contexts, sessions, artifacts, stores, sid, 
     assert (context["session_id"], context["user_id"], context["revision"]) == (sid, "ann", 4)
     assert [m["content"] for m in context["messages"]] == ["m1", "m2", "m3", "ü" * 20_000]
     assert context["messages"][-1]["artifacts"] == [kept]
-    over, open_ = context["runs"]
+    runs = {told["run_id"]: told for told in context["runs"]}  # two of one millisecond come in any order
+    over, open_ = runs[run], runs[waits]
     assert (over["run_id"], over["answer"], over["artifacts"], over["open"]) == (run, "ü" * 20_000, [kept], False)
     assert (open_["run_id"], open_["question"], open_["open"], open_["answer"]) == (waits, "Which?", True, None)
     assert [a["artifact_id"] for a in context["artifacts"]] == [kept, raw]
