@@ -6,6 +6,8 @@ import math
 from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
 
 from dataops_core.routing.terms import character_features, word_features
 
@@ -17,6 +19,28 @@ COMMON = 0.65  # runs of characters that more than this share of the workflows h
 Vector = dict[str, float]
 
 
+@dataclass(frozen=True, slots=True)
+class Postings:
+    """What an index holds, as it is kept in a file.
+
+    Args:
+        features: all of them, none with a line end.
+        counts: for each feature how many workflows have it.
+        starts: for each feature where its postings begin; one more at the end.
+        texts, weights: the postings: the number of a text, and the feature's weight in it.
+        ends: for each workflow the number of its last text, plus one.
+        lengths: for each workflow the length of its centroid.
+    """
+
+    features: list[str]
+    counts: array[int]
+    starts: array[int]
+    texts: array[int]
+    weights: array[float]
+    ends: array[int]
+    lengths: array[float]
+
+
 class Index:
     """The texts of all workflows as vectors of length 1.
 
@@ -26,76 +50,124 @@ class Index:
     workflow fits best.
 
     Args:
-        catalogue: for each workflow its texts, each as words. The first text describes it and counts
-            `DESCRIPTION_WEIGHT` times in its centroid.
+        postings: see `index_of`.
     """
 
-    def __init__(self, catalogue: Sequence[Sequence[Sequence[str]]]) -> None:
-        counted = [[(word_features(text), character_features(text)) for text in texts] for texts in catalogue]
-        frequency: Counter[str] = Counter()
-        for texts in counted:
-            # A dict keeps the order of the texts, so that numbers do not depend on the seed of hashes.
-            frequency.update(list(dict.fromkeys(feature for blocks in texts for block in blocks for feature in block)))
-        size = len(catalogue)
-        self._idf = {feature: math.log((1 + size) / (1 + n)) + 1 for feature, n in frequency.items()}
-        self._unknown = math.log(1 + size) + 1
-        limit = max(COMMON * size, 10)
-        gathered = {f: (array("I"), array("f")) for f, n in frequency.items() if f[0] != "#" or n <= limit}
-        self._spans: list[tuple[int, int, float]] = []
-        end = 0
-        for texts in counted:
-            start = end
-            total: Vector = {}
-            for text in texts:
-                times = DESCRIPTION_WEIGHT if end == start else 1.0
-                for feature, weight in self._vector(text).items():
-                    total[feature] = total.get(feature, 0.0) + times * weight
-                    if feature in gathered:
-                        gathered[feature][0].append(end)
-                        gathered[feature][1].append(weight)
-                end += 1
-            length = math.sqrt(math.fsum([weight * weight for weight in total.values()]))
-            self._spans.append((start, end, length or 1.0))
-        self._size = end
-        # Dicts are quicker to go through than arrays; made one after the other, what a feature has lies together.
-        self._postings = {f: dict(zip(texts, weights, strict=True)) for f, (texts, weights) in gathered.items()}
+    def __init__(self, postings: Postings) -> None:
+        self.postings = postings
+        self._slots = dict(zip(postings.features, range(len(postings.features)), strict=True))
+        steps = _steps(len(postings.ends))
+        self._idf = dict(zip(postings.features, map(steps.__getitem__, postings.counts), strict=True))
+        self.unknown = steps[0]
+        """How telling a feature is that no workflow has."""
+        # Dicts are quicker to go through than arrays; each is made when a query first needs it.
+        self._rows: dict[str, dict[int, float]] = {}
 
-    def idf(self, stem: str) -> float:
-        """Returns how telling a word's stem is, 0 when no workflow knows it."""
-        return self._idf.get(stem, 0.0)
+    def idf(self, feature: str) -> float:
+        """Returns how telling a feature is, 0 when no workflow has it."""
+        return self._idf.get(feature, 0.0)
 
-    def cosines(self, words: Sequence[str]) -> list[tuple[float, list[float]]]:
+    def cosines(self, words: Sequence[str], *, without: int | None = None) -> list[tuple[float, list[float]]]:
         """Compares a query with every workflow.
 
         Args:
             words: of the query.
+            without: the number of a text that counts for nothing, the query's own in the catalogue. How common its
+                features are still counts it.
 
         Returns:
             For each workflow the cosine with its centroid, and the cosines with its texts.
         """
-        cosines = [0.0] * self._size
-        nothing: dict[int, float] = {}
-        for feature, weight in self._vector((word_features(words), character_features(words))).items():
-            for text, other in self._postings.get(feature, nothing).items():
+        held = self.postings
+        cosines = [0.0] * (held.ends[-1] if held.ends else 0)
+        for feature, weight in _vector(
+            word_features(words), character_features(words), self._idf, self.unknown
+        ).items():
+            row = self._rows.get(feature)
+            if row is None:
+                row = self._rows[feature] = self._row(feature)
+            for text, other in row.items():
                 cosines[text] += weight * other
         # The cosine with a centroid is the weighted sum of the cosines with its texts, over the centroid's length.
         compared = []
-        for start, end, length in self._spans:
+        start = 0
+        for end, length in zip(held.ends, held.lengths, strict=True):
             own = cosines[start:end]
-            compared.append(((math.fsum(own) + (DESCRIPTION_WEIGHT - 1) * own[0]) / length, own))
+            total = math.fsum(own) + (DESCRIPTION_WEIGHT - 1) * own[0]
+            if without is not None and start <= without < end:
+                times = DESCRIPTION_WEIGHT if without == start else 1.0
+                # The length of a difference of vectors, from the length of one and the product of both.
+                length = math.sqrt(max(length * length - 2 * times * total + times * times, 1e-12))  # noqa: PLW2901
+                total -= times * own[without - start]
+                own[without - start] = 0.0
+            compared.append((total / length, own))
+            start = end
         return compared
 
-    def _vector(self, blocks: tuple[Mapping[str, int], Mapping[str, int]]) -> Vector:
-        vector: Vector = {}
-        for counts, share in zip(blocks, (WORD_SHARE, 1 - WORD_SHARE), strict=True):
-            squares = 0.0
-            weights = {}
-            for feature, count in counts.items():
-                weight = self._idf.get(feature, self._unknown)
-                if count > 1:
-                    weight *= 1 + math.log(count)
-                squares += weight * weight
-                weights[feature] = weight
-            scale = math.sqrt(share / squares) if squares else 0.0
-            vector |= {feature: weight * scale for feature, weight in weights.items()}
-        return vector
+    def _row(self, feature: str) -> dict[int, float]:
+        slot = self._slots.get(feature)
+        if slot is None:
+            return {}
+        start, end = self.postings.starts[slot], self.postings.starts[slot + 1]
+        return dict(zip(self.postings.texts[start:end], self.postings.weights[start:end], strict=True))
+
+
+def index_of(catalogue: Sequence[Sequence[Sequence[str]]]) -> Index:
+    """Makes the index of a catalogue.
+
+    Args:
+        catalogue: for each workflow its texts, each as words. The first text describes it and counts
+            `DESCRIPTION_WEIGHT` times in its centroid.
+    """
+    counted = [[(word_features(text), character_features(text)) for text in texts] for texts in catalogue]
+    frequency: Counter[str] = Counter()
+    for texts in counted:
+        # A dict keeps the order of the texts, so that numbers do not depend on the seed of hashes.
+        frequency.update(list(dict.fromkeys(feature for blocks in texts for block in blocks for feature in block)))
+    steps = _steps(len(catalogue))
+    idf = {feature: steps[count] for feature, count in frequency.items()}
+    limit = max(COMMON * len(catalogue), 10)
+    rows = {f: (array("I"), array("f")) for f, count in frequency.items() if f[0] != "#" or count <= limit}
+    ends, lengths = array("I"), array("d")
+    end = 0
+    for texts in counted:
+        total: Vector = {}
+        for number, (stems, grams) in enumerate(texts):
+            times = DESCRIPTION_WEIGHT if number == 0 else 1.0
+            for feature, weight in _vector(stems, grams, idf, steps[0]).items():
+                total[feature] = total.get(feature, 0.0) + times * weight
+                if feature in rows:
+                    rows[feature][0].append(end)
+                    rows[feature][1].append(weight)
+            end += 1
+        ends.append(end)
+        lengths.append(math.sqrt(math.fsum([weight * weight for weight in total.values()])) or 1.0)
+    nothing: tuple[array[int], array[float]] = (array("I"), array("f"))
+    gathered = [rows.get(feature, nothing) for feature in frequency]
+    texts_of, weights_of = array("I"), array("f")
+    for row, weights in gathered:
+        texts_of += row
+        weights_of += weights
+    starts = array("I", accumulate((len(row) for row, _ in gathered), initial=0))
+    return Index(Postings(list(frequency), array("I", frequency.values()), starts, texts_of, weights_of, ends, lengths))
+
+
+def _steps(size: int) -> list[float]:
+    """Returns the inverse document frequency by the number of workflows, of so many, that have a feature."""
+    return [math.log((1 + size) / (1 + count)) + 1 for count in range(size + 1)]
+
+
+def _vector(stems: Mapping[str, int], grams: Mapping[str, int], idf: Mapping[str, float], unknown: float) -> Vector:
+    vector: Vector = {}
+    for counts, share in ((stems, WORD_SHARE), (grams, 1 - WORD_SHARE)):
+        squares = 0.0
+        weights = {}
+        for feature, count in counts.items():
+            weight = idf.get(feature, unknown)
+            if count > 1:
+                weight *= 1 + math.log(count)
+            squares += weight * weight
+            weights[feature] = weight
+        scale = math.sqrt(share / squares) if squares else 0.0
+        vector |= {feature: weight * scale for feature, weight in weights.items()}
+    return vector

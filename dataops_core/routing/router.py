@@ -1,38 +1,30 @@
-"""The router: which workflow a query asks for, and why."""
+"""The router: which workflow a query asks for, how sure that is, and why."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from heapq import nlargest, nsmallest
 from itertools import islice
+from math import log1p
+from pathlib import Path
 from typing import Literal
 
 from dataops_core.contracts.manifest import Manifest
 from dataops_core.errors import nearest
-from dataops_core.routing.index import Index
-from dataops_core.routing.terms import WORDS, is_content, stem, words
+from dataops_core.routing.confidence import ASK, RUN, Evidence, confidence
+from dataops_core.routing.kept_index import kept_index
+from dataops_core.routing.meta import Meta, meta
+from dataops_core.routing.terms import WORDS, is_content, telling, words
 from dataops_core.routing.tokens import READ, tokens
 
 CENTROID_SHARE = 0.8  # of the score; the nearest text has the rest. Tuned on labelled queries: a broad optimum
 _DIGITS = 6  # of a score
 _MAY_NAME = re.compile(r"[\"'`“]|workflow[ ]{0,4}=", re.IGNORECASE)
 _SLASH = re.compile(r"\s*/([A-Za-z][A-Za-z0-9_-]{0,63})(?=\s|$)")
-_META_WORDS = 15  # a longer query is no meta question
-_META = re.compile(
-    r"(?:(?:hi|hello|hey|ok|so|please|and) )*(?:"
-    r"help(?: me)?(?: please)?|commands|capabilities|workflows|list"
-    r"|what(?: all| else)? (?:can|could|do) (?:you|i|we|dataops|this|it) (?:do|ask|run|offer)"
-    r"(?: you)?(?: for)?(?: (?:me|us|here))?"
-    r"|what (?:are you able to do|is dataops|is this|are you|are your (?:capabilities|skills|workflows))"
-    r"|(?:show|tell) me what (?:you|it|this|dataops) can do|who are you"
-    r"|how (?:does (?:this|it|dataops) work|do i use (?:this|it|you|dataops)|can you help(?: me| us)?)"
-    r"|(?:list|show|show me|give me|tell me|what|which)(?: (?:all|of|the|your|available|installed|are|me|a|list))*"
-    r" (?:workflows|capabilities|commands|skills)"
-    r"(?: (?:are|is|do|can|could|have|there|available|installed|you|i|we|run|use|ask|for|exist|known|offer|please))*"
-    r")"
-)
+
+Outcome = Literal["run", "ask", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +49,24 @@ class Decision:
     """What to do with a query.
 
     Args:
-        outcome: "run" the workflow, "none" fits, or the query asks for the "capabilities".
+        outcome: "run" the workflow, "ask" which of the candidates is meant, "none" fits, or the query is about DataOps
+            itself: its "capabilities", or what it found before ("recall").
         workflow: which, when it is "run".
         candidates: the nearest workflows, best first.
         reason: one line for people.
+        confidence: the chance, 0 to 1, that the best candidate is wanted; 1 for one that the query names.
     """
 
-    outcome: Literal["run", "none", "capabilities"]
+    outcome: Outcome | Meta
     workflow: str | None
     candidates: tuple[Candidate, ...]
     reason: str
+    confidence: float = 0.0
+
+
+def scores(compared: Iterable[tuple[float, Sequence[float]]]) -> list[float]:
+    """Returns the score of each workflow from what `Index.cosines` says."""
+    return [CENTROID_SHARE * centroid + (1 - CENTROID_SHARE) * max(cosines) for centroid, cosines in compared]
 
 
 class Router:
@@ -76,19 +76,20 @@ class Router:
 
     Args:
         manifests: the catalogue; of two with one name the last counts.
+        cache: a file that keeps the index of the catalogue that was last seen, or None.
     """
 
-    def __init__(self, manifests: Iterable[Manifest]) -> None:
+    def __init__(self, manifests: Iterable[Manifest], *, cache: Path | None = None) -> None:
         catalogue = sorted({manifest.name: manifest for manifest in manifests}.items())
-        self._names = [name for name, _ in catalogue]
-        self._known = frozenset(self._names)
-        self._examples = [manifest.capabilities + manifest.example_queries for _, manifest in catalogue]
-        texts = [
-            [words(f"{name} {manifest.description}"), *map(words, examples)]
-            for (name, manifest), examples in zip(catalogue, self._examples, strict=True)
+        self.names = [name for name, _ in catalogue]
+        self._known = frozenset(self.names)
+        self.examples = [manifest.capabilities + manifest.example_queries for _, manifest in catalogue]
+        self.texts = [
+            (f"{name} {manifest.description}", *examples)
+            for (name, manifest), examples in zip(catalogue, self.examples, strict=True)
         ]
-        self._stems = [frozenset(stem(word) for text in own for word in text if is_content(word)) for own in texts]
-        self._index = Index(texts)
+        self.index = kept_index(self.texts, cache)
+        self._stems: dict[int, frozenset[str]] = {}
 
     def rank(self, query: str, limit: int = 3) -> list[Candidate]:
         """Returns the workflows that share anything with the query, best first.
@@ -98,54 +99,84 @@ class Router:
         Args:
             limit: the number of candidates at most.
         """
-        return self._rank(words(query), limit)
+        return self._rank(words(query), limit)[0]
 
     def route(self, query: str) -> Decision:
         """Decides what to do with a query.
 
         A workflow that is named (`/name …`, `workflow=name`, or its name in quotes or backticks) wins without scoring.
-        Otherwise the best one runs, if it knows a content word of the query.
+        Otherwise the best one runs where the confidence is at least `RUN`, and is asked about from `ASK` on.
         """
         if exact := self._exact(query):
             return exact
         text = words(query)
-        said = " ".join(text[:_META_WORDS]) or query[:100].strip().removeprefix("/").lower()
-        if said == "?" or (len(text) < _META_WORDS and _META.fullmatch(said)):
-            return Decision("capabilities", None, (), "the query asks what there is")
-        if not self._names:
+        if about := meta(text or words(query[:100].strip().removeprefix("/")), mark=query[:100].strip()):
+            return Decision(about, None, (), "the query is about DataOps itself")
+        if not self.names:
             return Decision("none", None, (), "no workflow is installed")
         if not text:
             return Decision("none", None, (), "the query has no words" if query.strip() else "the query is empty")
-        candidates = tuple(self._rank(text, 3))
+        candidates, evidence = self._rank(text, 3)
         cut = f" (of a long query, the first {len(text)} words)" if len(text) == WORDS or len(query) > READ else ""
-        if not candidates or not candidates[0].words:
-            return Decision("none", None, candidates, "no workflow knows what the query is about" + cut)
+        if evidence is None or not evidence.coverage:
+            return Decision("none", None, tuple(candidates), "no workflow knows what the query is about" + cut)
+        sure = round(confidence(evidence), 4)
         best = candidates[0]
         reason = f"{best.workflow} knows {', '.join(repr(word) for word in best.words)}"
         if best.example:
             reason += f"; the nearest example is {best.example!r:.120}"
-        return Decision("run", best.workflow, candidates, reason + cut)
+        outcome: Outcome = "run" if sure >= RUN else "ask" if sure >= ASK else "none"
+        chosen = best.workflow if outcome == "run" else None
+        return Decision(outcome, chosen, tuple(candidates), reason + cut, sure)
 
-    def _rank(self, text: list[str], limit: int) -> list[Candidate]:
-        compared = self._index.cosines(text)
-        scores = [CENTROID_SHARE * centroid + (1 - CENTROID_SHARE) * max(cosines) for centroid, cosines in compared]
+    def evidence(self, text: Sequence[str], scores: Sequence[float]) -> Evidence | None:
+        """Returns what the confidence in the best workflow rests on, or None when none shares anything with the text.
+
+        Args:
+            text: the words of a query.
+            scores: of all workflows, by `scores`.
+        """
+        best = max(range(len(scores)), key=lambda workflow: (scores[workflow], -workflow), default=None)
+        if best is None or scores[best] <= 0:
+            return None
+        second = max((score for workflow, score in enumerate(scores) if workflow != best), default=0.0)
+        own, known, total = self._stems_of(best), 0.0, 0.0
+        pairs = telling(text)
+        for _word, its_stem in pairs:
+            weight = self.index.idf(its_stem)
+            known += weight if its_stem in own else 0.0
+            total += weight or self.index.unknown
+        lead = (scores[best] - second) / scores[best]
+        return Evidence(scores[best], lead, known / total if total else 0.0, log1p(len(pairs)))
+
+    def _rank(self, text: list[str], limit: int) -> tuple[list[Candidate], Evidence | None]:
+        compared = self.index.cosines(text)
+        scored = scores(compared)
         # Rounded, so that the last bits of a sum never decide; then the name does. Rounding is dear: only those that it
         # can bring among the best.
-        least = min(nlargest(limit, scores), default=0.0) - 10**-_DIGITS * 2
-        near = [(-round(score, _DIGITS), workflow) for workflow, score in enumerate(scores) if score > least]
+        least = min(nlargest(limit, scored), default=0.0) - 10**-_DIGITS * 2
+        near = [(-round(score, _DIGITS), workflow) for workflow, score in enumerate(scored) if score > least]
         best = [(-score, workflow) for score, workflow in nsmallest(limit, near) if score < 0]
-        content = [(word, stem(word)) for word in dict.fromkeys(text) if is_content(word)]
-        content.sort(key=lambda pair: -self._index.idf(pair[1]))
-        return [self._candidate(content, workflow, score, compared[workflow][1][1:]) for score, workflow in best]
+        pairs = sorted(telling(text), key=lambda pair: -self.index.idf(pair[1]))
+        return [self._candidate(pairs, workflow, score, compared[workflow][1][1:]) for score, workflow in best], (
+            self.evidence(text, scored)
+        )
 
     def _candidate(
-        self, content: list[tuple[str, str]], workflow: int, score: float, cosines: list[float]
+        self, pairs: Sequence[tuple[str, str]], workflow: int, score: float, cosines: Sequence[float]
     ) -> Candidate:
-        stems = self._stems[workflow]
-        known = islice((word for word, its_stem in content if its_stem in stems), 5)
+        stems = self._stems_of(workflow)
+        known = islice((word for word, its_stem in pairs if its_stem in stems and is_content(word)), 5)
         best = max(cosines, default=0.0)
-        example = self._examples[workflow][cosines.index(best)] if best > 0 else ""
-        return Candidate(self._names[workflow], score, example, tuple(known))
+        example = self.examples[workflow][cosines.index(best)] if best > 0 else ""
+        return Candidate(self.names[workflow], score, example, tuple(known))
+
+    def _stems_of(self, workflow: int) -> frozenset[str]:
+        stems = self._stems.get(workflow)
+        if stems is None:
+            own = (its_stem for text in self.texts[workflow] for _word, its_stem in telling(words(text)))
+            stems = self._stems[workflow] = frozenset(own)
+        return stems
 
     def _exact(self, query: str) -> Decision | None:
         slash = _SLASH.match(query)
@@ -156,17 +187,17 @@ class Router:
         must = bool(named)
         if not named and slash:
             named = [slash[1]]
-            must = not _META.fullmatch(slash[1]) and bool(nearest(_name(slash[1]), self._names))
+            must = not meta([slash[1].lower()]) and bool(nearest(_name(slash[1]), self.names))
         if not named:
             named = [token.text for token in found if token.quoted and not token.key]
             named = [text for text in named if _name(text) in self._known]
         asked = list(dict.fromkeys(_name(text) for text in named))
         if len(asked) == 1 and asked[0] in self._known:
-            return Decision("run", asked[0], (Candidate(asked[0], 1.0),), f"the query names {asked[0]}")
+            return Decision("run", asked[0], (Candidate(asked[0], 1.0),), f"the query names {asked[0]}", 1.0)
         if must:
             if len(asked) > 1:
                 return Decision("none", None, (), f"the query names several workflows: {', '.join(asked)!r:.120}")
-            hint = nearest(asked[0], self._names)
+            hint = nearest(asked[0], self.names)
             return Decision("none", None, (), f"no workflow is called {asked[0]!r:.80}" + (f"; {hint}" if hint else ""))
         return None
 

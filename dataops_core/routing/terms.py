@@ -74,6 +74,11 @@ def is_content(word: str) -> bool:
     return len(word) > 1 and word not in STOP and word[0] != "." and not word.isdigit()
 
 
+def telling(text: Sequence[str]) -> list[tuple[str, str]]:
+    """Returns the words that say what is wanted, each once, with their stems: content words and extensions."""
+    return [(word, stem(word)) for word in dict.fromkeys(text) if is_content(word) or word[0] == "."]
+
+
 def word_features(text: Sequence[str]) -> Counter[str]:
     """Counts the stems of the words, and their pairs."""
     stems = [stem(word) for word in text]

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from bench.calibrate import fitted
 from dataops_core.contracts.manifest import Manifest, Parameter
+from dataops_core.plugin.manifests import read_manifest
+from dataops_core.routing.confidence import CONSTANT, WEIGHTS
 from dataops_core.routing.parameters import extract, validate
 from dataops_core.routing.router import Router
 
@@ -57,14 +60,43 @@ def test_five_examples_are_enough(real_data, name, top1, top3, auroc):
         inside.append(score)
         hits["top1"] += names[:1] == [row["workflow"]]
         hits["top3"] += row["workflow"] in names
+        hits["run right"] += outcome.outcome == "run" and outcome.workflow == row["workflow"]
+        hits["asked"] += outcome.outcome == "ask"
+        hits["asked, and there"] += outcome.outcome == "ask" and row["workflow"] in names
         hits["run wrong"] += outcome.outcome == "run" and outcome.workflow != row["workflow"]
     found = (hits["top1"] / len(inside), hits["top3"] / len(inside), _auroc(inside, outside))
     print(f"{name}: top-1 {found[0]:.3f}, top-3 {found[1]:.3f}, AUROC {found[2]:.3f}")
     wrongly, needlessly = hits["run wrong"] / len(inside), hits["run outside"] / len(outside)
     print(f"  run wrongly {wrongly:.3f}, out of scope run {needlessly:.3f}")
+    print(f"  run rightly {hits['run right'] / len(inside):.3f}, asked {hits['asked'] / len(inside):.3f}")
     assert found[0] >= top1
     assert found[1] >= top3
     assert found[2] >= auroc
+    assert wrongly <= 0.05
+    assert needlessly <= 0.05
+    assert hits["run right"] / len(inside) >= 0.6
+    assert hits["asked, and there"] / hits["asked"] >= 0.85
+
+
+def test_our_own_workflows_are_told_apart():
+    plugins = Path(__file__).parents[2] / "plugins"
+    router = Router(read_manifest(file) for file in plugins.glob("*/*/config.yaml"))
+    hits = Counter()
+    for line in Path(__file__).with_name("queries.jsonl").read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        decision = router.route(row["query"])
+        right = row["workflow"] in [candidate.workflow for candidate in decision.candidates[:1]]
+        hits[row["workflow"] is not None, right, decision.outcome] += 1
+    print(hits)
+    inside = sum(count for (wanted, _, _), count in hits.items() if wanted)
+    assert hits[True, True, "run"] / inside >= 0.75
+    assert hits[True, False, "run"] == hits[False, False, "run"] == 0
+    assert (hits[True, True, "none"] + hits[True, False, "none"]) / inside <= 0.05
+
+
+def test_the_constants_are_those_that_fit(real_data):
+    weights, constant = fitted(real_data.parent / "routing-dev")
+    assert (*weights, constant) == pytest.approx((*WEIGHTS, CONSTANT), abs=0.002)
 
 
 def test_cost_of_a_query(real_data):

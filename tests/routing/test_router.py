@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataops_core.contracts.manifest import Manifest
+from dataops_core.routing.confidence import ASK, RUN
 from dataops_core.routing.router import Router
 from dataops_core.routing.terms import stem, words
 from dataops_core.routing.tokens import is_path
@@ -97,7 +98,7 @@ def test_a_path_that_looks_like_a_command_is_none(router):
 
 
 def test_two_quoted_names_or_a_quoted_value_name_nothing(router):
-    decision = router.route('profile the quality, not "jil_parser" or "sql_lineage"')
+    decision = router.route('profile the quality of the data file, not "jil_parser" or "sql_lineage"')
     assert decision.workflow == "data_profiler"
     assert len(decision.candidates) > 1
     assert len(router.route('profile the quality column="jil_parser"').candidates) > 1
@@ -143,6 +144,29 @@ def test_meta_questions(router, query):
 )
 def test_no_meta_questions(router, query):
     assert router.route(query).outcome == "run"
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["what did you find last time?", "What did we do before?", "show me the last result", "what was the last answer?",
+     "and what happened", "where were we?"],
+)  # fmt: skip
+def test_questions_about_what_was_found(router, query):
+    assert router.route(query).outcome == "recall"
+
+
+def test_in_doubt_it_asks(router):
+    decision = router.route("which columns are in the file")
+    assert (decision.outcome, decision.workflow) == ("ask", None)
+    assert ASK <= decision.confidence < RUN
+    assert len(decision.candidates) > 1
+
+
+def test_an_example_of_the_manifest_runs(router):
+    for manifest in CATALOGUE:
+        for example in manifest.example_queries:
+            decision = router.route(example)
+            assert (decision.workflow, decision.confidence > RUN) == (manifest.name, True)
 
 
 def test_it_explains_itself(router):
@@ -198,7 +222,7 @@ def test_hostile_queries_cost_little(router, name):
     started = time.process_time()
     decision = router.route(HOSTILE[name])
     assert time.process_time() - started < 5  # all take below 0.4 s; quadratic ones took 17 s and more
-    assert decision.outcome in ("run", "none")
+    assert decision.outcome in ("run", "ask", "none")
     assert len(decision.reason) < 1000
 
 
