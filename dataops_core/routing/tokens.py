@@ -18,7 +18,7 @@ _TOKEN = re.compile(
     r"""[(<,;]{0,4}
     (?:(?:--)?(?P<key>KEY)[ ]{0,4}=(?!=)(?:[ ]{1,4}(?!KEY=))?)?
     (?: "(?P<double>[^"]*)" | '(?P<single>[^'\n]*)'(?!\w) | `(?P<tick>[^`]*)` | “(?P<curly>[^“”]*)”
-      | (?P<bare>(?:(?!,KEY=)\S)+) )""".replace("KEY", r"[A-Za-z_][A-Za-z0-9_-]{0,63}"),
+      | (?P<bare>(?:\\[ ](?=\S)|(?!,KEY=)\S)+) )""".replace("KEY", r"[A-Za-z_][A-Za-z0-9_-]{0,63}"),
     re.VERBOSE,
 )
 _QUOTED = ("double", "single", "tick", "curly")
@@ -37,7 +37,7 @@ class Token:
     """One piece of a query.
 
     Args:
-        text: without quotes, and without punctuation around a bare word.
+        text: without quotes, and without punctuation around a bare word; "\\ " in it is a space.
         start, end: where it stands in the query, its key and quotes included.
         key: what stands before its equals sign, with "_" for "-", or "".
         quoted: whether quotes or backticks stand around it.
@@ -70,7 +70,7 @@ def tokens(query: str) -> Iterator[Token]:
         while text.endswith(")") and "(" not in text:
             text = text[:-1].rstrip(".,;:!?'\"")
         if text or key:
-            yield Token(text, match.start("key") if key else start, start + len(text), key)
+            yield Token(text.replace("\\ ", " "), match.start("key") if key else start, start + len(text), key)
 
 
 def is_uri(text: str) -> bool:
