@@ -287,6 +287,7 @@ class ContextManager:
     def _set_facts(self, record: Record, facts: Mapping[str, Any], questions: Sequence[str]) -> None:
         """Gives a session's record the facts of a snapshot, and the questions of then that are open still."""
         record.update({name: facts[name] for name in FACTS})
+        record.pop("choice", None)  # what it asks is hidden
         runs = self.stores.records.get_many(schema.RUNS, [(run_id, None) for run_id in questions])
         record["questions"] = [s.record["run_id"] for s in runs if s and s.record["status"] == "interrupted"]
         if not record["questions"]:

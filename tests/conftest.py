@@ -14,6 +14,8 @@ from dataops_core.storage import opening
 from dataops_core.storage.opening import Stores
 from dataops_core.workflow_registry import WORKFLOW_REGISTRY
 
+PLUGINS = Path(__file__).parents[1] / "plugins"
+
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
@@ -22,6 +24,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for name in ("DATAOPS_RECORDS_URL", "DATAOPS_BLOBS_URL", "REDIS_HOST", "AWS_DYNAMODB_TABLE", "ARTIFACT_BUCKET"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DATAOPS_HOME", str(folder))
+    # The core is tested with toys: what else is installed must not be routed to.
+    monkeypatch.setenv("DATAOPS_PLUGINS_BLOCK", ",".join(plugin.name for plugin in PLUGINS.glob("dataops-*")))
     forget()
     settings.use(settings.load())
     yield folder

@@ -6,6 +6,7 @@ import click
 
 from dataops_core.cli.asking import asked_of, go_on
 from dataops_core.cli.commands import Command
+from dataops_core.cli.explaining import tell_why
 from dataops_core.cli.ids import newest_session, session_of
 from dataops_core.cli.invocation import Invocation
 from dataops_core.errors import InvalidValue, UsageError
@@ -17,18 +18,31 @@ from dataops_core.errors import InvalidValue, UsageError
 @click.option("-c", "--continue", "goes_on", is_flag=True, help="Ask in your newest session.")
 @click.option("--trace", "traced", is_flag=True, help="Show each node with its time and artifacts.")
 @click.option("--message-id", metavar="ID", help="Your id of this query: asked again with it, it is answered once.")
+@click.option("--explain", "explains", is_flag=True, help="Say what would be run, and why; run nothing.")
 @click.pass_obj
-def ask(call: Invocation, query: str, session: str | None, goes_on: bool, traced: bool, message_id: str | None) -> None:
+def ask(
+    call: Invocation,
+    query: str,
+    session: str | None,
+    goes_on: bool,
+    traced: bool,
+    message_id: str | None,
+    explains: bool,
+) -> None:
     """Ask in plain words; the workflow that fits is run.
 
     \b
     dataops ask "profile orders.csv"
     dataops ask -c "and which columns have nulls?"
+    dataops ask --explain "what is wrong with orders.csv?"
     """
     if session is not None and goes_on:
         raise UsageError("--session and --continue exclude each other", hint="give one of them")
     if not query.isascii() and any("\ud800" <= character <= "\udfff" for character in query):
         raise InvalidValue("the query is not valid text", hint="type it in the terminal's encoding (see `locale`)")
+    if explains:
+        tell_why(call, query)
+        return
     asked = {"user_query": query, "user_id": call.settings.user}
     if goes_on:
         asked["session_id"] = newest_session(call)

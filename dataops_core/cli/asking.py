@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -11,6 +12,9 @@ from dataops_core.cli.executing import executing, tell
 from dataops_core.cli.invocation import Invocation, is_terminal
 from dataops_core.cli.progress import Progress
 from dataops_core.cli.text import line
+
+#: What an outcome is that waits for somebody to answer.
+ASKS: Final = ("interrupted", "undecided")
 
 
 def converses(call: Invocation) -> bool:
@@ -24,8 +28,8 @@ def prompted(question: str, suggestion: Any = None) -> str:
     Raises:
         click.Abort: the input ended, or Ctrl-C.
     """
-    default = None if suggestion is None else str(suggestion)
-    return str(click.prompt(line(question), default=default, err=True, prompt_suffix=" "))
+    default = None if suggestion is None else suggestion if isinstance(suggestion, str) else json.dumps(suggestion)
+    return str(click.prompt("\n".join(map(line, question.split("\n"))), default=default, err=True, prompt_suffix=" "))
 
 
 def asked_of(call: Invocation, asked: dict[str, Any], *, traced: bool) -> tuple[dict[str, Any], Progress]:
@@ -49,7 +53,9 @@ def asked_of(call: Invocation, asked: dict[str, Any], *, traced: bool) -> tuple[
         "answer": state["final_response"],
         "artifacts": list(state.get("artifacts") or ()),
         "question": state.get("question"),
+        "confidence": state.get("confidence"),
         "candidates": list(state.get("candidates") or ()),
+        "values": state.get("values") or {},
         "error": state.get("error"),
     }
     return outcome, progress
@@ -57,7 +63,7 @@ def asked_of(call: Invocation, asked: dict[str, Any], *, traced: bool) -> tuple[
 
 def go_on(call: Invocation, outcome: dict[str, Any], progress: Progress, *, traced: bool) -> None:
     """Tells an outcome; on a terminal the questions that it asks are asked first, until there are none."""
-    while outcome["status"] == "interrupted" and converses(call):
+    while outcome["status"] in ASKS and converses(call):
         question = outcome["question"]
         try:
             text = prompted(outcome["answer"] or question["prompt"], question["suggestion"])
@@ -68,7 +74,7 @@ def go_on(call: Invocation, outcome: dict[str, Any], progress: Progress, *, trac
             "user_query": text,
             "user_id": call.settings.user,
             "session_id": outcome["session_id"],
-            "answer_to": {"run_id": outcome["run_id"], "id": question["id"]},
+            "answer_to": {"run_id": question["run_id"], "id": question["id"]},
         }
         told, progress = asked_of(call, asked, traced=traced)
         outcome = {**outcome, **told}

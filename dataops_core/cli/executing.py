@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -72,6 +73,8 @@ def tell(call: Invocation, outcome: dict[str, Any], nodes: Sequence[Node], *, tr
         call.failed(error, told)
     else:
         call.answer(told, [outcome["answer"]])
+    if outcome["status"] not in ("interrupted", "undecided") and (told_values := taken(outcome.get("values") or {})):
+        call.note(told_values)
     for a in artifacts:
         version = f" v{a['version']}" if (a["version"] or 1) > 1 else ""
         call.note(f"artifact {a['name'] or a['artifact_type']}{version}  {size(a['size_bytes'])}  {a['artifact_id']}")
@@ -80,8 +83,18 @@ def tell(call: Invocation, outcome: dict[str, Any], nodes: Sequence[Node], *, tr
     if outcome["session_id"]:
         call.note(f"session {outcome['session_id']}")
     parked = outcome["question"]
-    if parked and outcome["status"] != "interrupted":
+    if parked and outcome["status"] not in ("interrupted", "undecided"):
         call.note(f"still open: {parked['prompt']}")
+
+
+def taken(values: Mapping[str, Mapping[str, Any]]) -> str:
+    """Returns what a run took that its query did not state in so many words: defaults, and what is from before."""
+    told = {"default": "by default", "earlier": "as before"}
+    return ", ".join(
+        f"{name}={json.dumps(given['value'], ensure_ascii=False)} {told[given['from']]}"
+        for name, given in values.items()
+        if given["from"] in told
+    )
 
 
 def outcome_of(result: RunResult) -> dict[str, Any]:
@@ -104,12 +117,17 @@ def _asked(outcome: Mapping[str, Any]) -> dict[str, Any] | None:
     """Returns the error that a question is when nobody is there to answer, and that a cancelled run is."""
     if outcome["status"] == "cancelled":
         return {"code": "cancelled", "message": f"run {outcome['run_id']!r} was cancelled", "hint": ""}
-    if outcome["status"] != "interrupted":
+    if outcome["status"] not in ("interrupted", "undecided"):
         return None
-    prompt = (outcome["question"] or {}).get("prompt") or outcome["answer"]
+    question = outcome["question"] or {}
+    if outcome["status"] == "undecided":
+        *offered, _none = question["schema"]["enum"]
+        message = f"do you mean {' or '.join(offered)}?"
+    else:
+        message = f"{outcome['workflow']} asks: {outcome['answer'] or question.get('prompt')}"
     return {
         "code": "question",
-        "message": f"{outcome['workflow']} asks: {prompt}",
+        "message": message,
         "hint": f'answer with: dataops ask --session {outcome["session_id"]} "..."',
     }
 

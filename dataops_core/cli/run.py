@@ -12,7 +12,7 @@ import click
 
 from dataops_core.cli.asking import converses, go_on, prompted
 from dataops_core.cli.catalogue import manifest_of, run_line
-from dataops_core.cli.commands import Command
+from dataops_core.cli.commands import Command, completes
 from dataops_core.cli.executing import executing, outcome_of
 from dataops_core.cli.ids import session_of
 from dataops_core.cli.invocation import Invocation
@@ -25,16 +25,29 @@ INPUT_BYTES: Final = 4_000_000
 
 
 @click.command("run", cls=Command)
-@click.argument("workflow")
-@click.option("-p", "--parameter", "given", metavar="KEY=VALUE", multiple=True, help="A value; as often as needed.")
+@click.argument("workflow", shell_complete=completes("workflows"))
 @click.option(
-    "--input", "input_", metavar="FILE|JSON", help="Values as a JSON object, or the file that holds it (- reads stdin)."
+    "-p",
+    "--parameter",
+    "given",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="A value; as often as needed.",
+    shell_complete=completes("parameters"),
 )
-@click.option("-s", "--session", metavar="ID", help="Run in this session.")
+@click.option(
+    "--input",
+    "input_",
+    metavar="FILE|JSON",
+    help="Values as a JSON object, or the file that holds it (- reads stdin).",
+    shell_complete=completes("files"),
+)
+@click.option("-s", "--session", metavar="ID", help="Run in this session.", shell_complete=completes("sessions"))
 @click.option("--trace", "traced", is_flag=True, help="Show each node with its time and artifacts.")
 @click.option(
     "--timeout", metavar="SECONDS", type=float, help="How long it may take, in place of what its manifest says."
 )
+@click.option("-y", "--yes", "confirmed", is_flag=True, help="Run also what asks before it runs.")
 @click.pass_obj
 def run(
     call: Invocation,
@@ -44,6 +57,7 @@ def run(
     session: str | None,
     traced: bool,
     timeout: float | None,
+    confirmed: bool,
 ) -> None:
     """Run a workflow by its name.
 
@@ -59,7 +73,9 @@ def run(
         from dataops_core.execution.runner import Runner
 
         runner = Runner(call.stores, listener=progress, timeout=timeout)
-        result = runner.run(manifest.name, values, session_id=session_id, user_id=call.settings.user)
+        result = runner.run(
+            manifest.name, values, session_id=session_id, user_id=call.settings.user, confirmed=confirmed
+        )
     outcome = outcome_of(result)
     if result.status == "timeout":
         outcome["error"]["hint"] = f"give --timeout more, or {outcome['error']['hint']}"

@@ -24,10 +24,24 @@ from dataops_core.storage.ownership import attempts, pointer
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A run as accepted: its record and, when it may start at once, the fence of its attempt."""
+    """A run as accepted: its record, when it may start at once the fence of its attempt, and the message's number."""
 
     run: Record
     fence: str | None
+    message: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A choice among workflows, as the session's record keeps it until something else is said.
+
+    Args:
+        id: of the choice.
+        query_message: the number of the message that asked for something, before it was asked which workflow is meant.
+    """
+
+    id: str
+    query_message: int
 
 
 def accept(
@@ -39,11 +53,15 @@ def accept(
     session_id: str | None = None,
     user_id: str = "local",
     note: str = "",
+    suggested: Mapping[str, Any] | None = None,
+    confirmed: bool = False,
+    choice: Choice | None = None,
     refuse: bool = False,
 ) -> Accepted:
     """Accepts a run in one commit: its record, the query's message, and the session's turn.
 
-    A run that lacks a required value is accepted as interrupted: its question is a message of the same commit.
+    A run that lacks a required value, or one of a workflow that asks first, is accepted as interrupted: its question is
+    a message of the same commit.
 
     Args:
         runs: where it is kept.
@@ -53,11 +71,14 @@ def accept(
         session_id: where; a session is made, in the same commit, when there is none.
         user_id: whose a new session is.
         note: what was seen in the query and not used; told with the question for a value that is missing.
+        suggested: values that may be meant, by name; offered with the questions.
+        confirmed: whether the workflow may run without the question of one that asks first.
+        choice: the choice among workflows that the message makes.
         refuse: whether to refuse when another run has the turn, rather than to wait in line.
 
     Raises:
         NotFound: no such session.
-        Conflict: the session takes no messages, or the turn is taken and `refuse` is set.
+        Conflict: the session takes no messages, the turn is taken and `refuse` is set, or the choice was made before.
     """
     records = runs.stores.records
     for _ in attempts():
@@ -71,6 +92,8 @@ def accept(
         require_active(session, now)
         if known := said_before(runs, session["session_id"], query.message_id, strict=True):
             return known
+        choose(session, choice)
+        number = session["revision"] + 1
         run: Record = {
             "run_id": schema.new_owned_id(session["session_id"]),
             "session_id": session["session_id"],
@@ -80,10 +103,14 @@ def accept(
             "attempt": 0,
             "created_at": at,
         }
+        if choice is not None:
+            run["query_message"] = choice.query_message
+        if suggested:
+            run["suggested"] = dict(suggested)
         draft = replace(query, run_id=run["run_id"], workflow=manifest.name if query.workflow else None)
         fence = None
-        if lacking := manifest.missing(values):
-            writes = _ask(runs, session, run, draft, questions.for_parameter(lacking[0], note=note), at)
+        if question := _lacking(manifest, run, 1, note, confirmed=confirmed):
+            writes = _ask(runs, session, run, draft, question, at)
         else:
             writes, fence = _line_up(runs, session, run, draft, refuse, now)
         try:
@@ -97,7 +124,7 @@ def accept(
             )
         except Conflict:
             continue
-        return Accepted(run, fence)
+        return Accepted(run, fence, number)
     raise Conflict(f"session {session_id!r} is too busy", hint="try again")
 
 
@@ -125,7 +152,8 @@ def answer(
         refuse: whether to refuse when another run has the turn, rather than to wait in line.
 
     Returns:
-        The run: with a fence when it may go on at once; interrupted again when it lacks another value.
+        The run: with a fence when it may go on at once; interrupted again when it lacks another value; cancelled when
+        the answer is that it may not begin.
 
     Raises:
         NotFound: no such run.
@@ -144,6 +172,7 @@ def answer(
         run = stored.record
         question = _asked(run, question_id)
         questions.check(value, question)
+        choose(session, None)
         require_active(session, now)
         if question["parameter"]:
             run["input"] = {**run["input"], **(values or {}), question["parameter"]: value}
@@ -154,9 +183,13 @@ def answer(
         given = {"question": question["id"], "message": session["revision"] + 1, "number": number, "value": value}
         run["answers"] = [*before, given][-questions.ANSWERS :]
         draft, fence = replace(said, run_id=run_id, workflow=None), None
-        if lacking := manifest.missing(run["input"]):
-            asked = questions.for_parameter(lacking[0], number + 1)
-            writes = _ask(runs, session, run, draft, asked, schema.iso(now))
+        confirms = question.get("confirms", False)
+        # What a node asks comes after every question of ours.
+        asks = _lacking(manifest, run, number + 1, confirmed=confirms or not question["parameter"])
+        if confirms and value is False:
+            writes = _refused(runs, session, run, draft, schema.iso(now))
+        elif asks:
+            writes = _ask(runs, session, run, draft, asks, schema.iso(now))
         else:
             turns.unpark(session, run_id)
             run["resumed_at"] = schema.iso(now)
@@ -165,7 +198,7 @@ def answer(
             records.commit([Put(schema.RUNS, run, stored.token), Put(schema.SESSIONS, session, when), *writes])
         except Conflict:
             continue
-        return Accepted(run, fence)
+        return Accepted(run, fence, given["message"])
     raise Conflict(f"session {session_id!r} is too busy", hint="try again")
 
 
@@ -186,6 +219,36 @@ def said_before(runs: Runs, session_id: str, message_id: str | None, *, strict: 
             raise Conflict(f"message id {message_id!r} already stands for a message that asked for no run")
         return None
     return Accepted(get_run(runs.stores.records, message.run_id), None)
+
+
+def choose(session: Record, choice: Choice | None) -> None:
+    """Takes the choice among workflows that is open out of a session's record: whatever is said next ends it.
+
+    Raises:
+        Conflict: a choice is made that is not open any more.
+    """
+    is_open = session.pop("choice", None)
+    if choice is not None and (is_open is None or is_open["id"] != choice.id):
+        raise Conflict("that choice was made meanwhile", hint=f"dataops sessions show {session['session_id']}")
+
+
+def _lacking(manifest: Manifest, run: Record, number: int, note: str = "", *, confirmed: bool) -> Record | None:
+    """Returns the question that stands between a run and its beginning, or None."""
+    if lacking := manifest.missing(run["input"]):
+        return questions.for_parameters(lacking, number, note, run.get("suggested", {}))
+    run.pop("suggested", None)
+    return questions.for_confirmation(manifest, run["input"], number) if manifest.confirm and not confirmed else None
+
+
+def _refused(runs: Runs, session: Record, run: Record, said: Draft, at: str) -> list[Write]:
+    """Ends a run that may not begin; returns the rows of what was said."""
+    run.update(status="cancelled", finished_at=at)
+    run.pop("open", None)
+    turns.unpark(session, run["run_id"])
+    told = Draft("assistant", f"{run['workflow']} was not run.", run["workflow"], run_id=run["run_id"])
+    writes, messages = history.append(session, [said, told], blobs=runs.stores.blobs, at=at)
+    run["answer_message"] = messages[1].number
+    return writes
 
 
 def _asked(run: Record, question_id: str | None) -> Record:

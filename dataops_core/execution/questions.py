@@ -1,16 +1,18 @@
 """Questions: what an interrupted run asks, and whether a value answers it.
 
 A question is a dict: `id` (unique in its run; an answer names it), `parameter` (or None when a node asks), `prompt`,
-`suggestion`, and `schema` (JSON Schema, or None when anything will do).
+`suggestion`, and `schema` (JSON Schema, or None when anything will do). One that asks whether the run may begin at all
+has `confirms`.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
-from dataops_core.contracts.manifest import Parameter
+from dataops_core.contracts.manifest import Manifest, Parameter
 from dataops_core.contracts.records import Record
 from dataops_core.errors import InvalidValue
 
@@ -32,20 +34,47 @@ _TYPES: Final = {
 }
 
 
-def for_parameter(parameter: Parameter, number: int = 1, note: str = "") -> Record:
-    """Returns the question for a parameter that has no value.
+def for_parameters(
+    lacking: Sequence[Parameter], number: int = 1, note: str = "", suggested: Mapping[str, Any] = MappingProxyType({})
+) -> Record:
+    """Returns the question for parameters that have no value; one answer may give all of them, and must the first.
 
     Args:
-        parameter: which.
+        lacking: which, at least one.
         number: how many questions the run asks with this one.
         note: what was seen in the query and not used.
+        suggested: values that may be meant, by name; that of the first one is the question's suggestion.
     """
+    first = lacking[0]
+    suggestion = suggested.get(first.name, first.default)
+    prompts = [parameter.question for parameter in lacking]
+    if note:
+        prompts[0] += f" ({note})"
     return {
         "id": f"q{number}",
-        "parameter": parameter.name,
-        "prompt": f"{parameter.question}{f' ({note})' if note else ''}"[:_PROMPT_CHARS],
+        "parameter": first.name,
+        "prompt": " ".join(prompts)[:_PROMPT_CHARS],
+        "suggestion": suggestion,
+        "schema": {"enum": list(first.choices)} if first.choices else dict(_TYPES.get(first.type, {})),
+    }
+
+
+def for_confirmation(manifest: Manifest, values: Mapping[str, Any], number: int = 1) -> Record:
+    """Returns the question whether a workflow that does not run without it may run.
+
+    Args:
+        manifest: of the workflow.
+        values: what it would run with.
+        number: how many questions the run asks with this one.
+    """
+    told = ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in values.items())
+    return {
+        "id": f"q{number}",
+        "parameter": None,
+        "prompt": f"Run {manifest.name}{f' with {told}' if told else ''}? (yes or no)"[:_PROMPT_CHARS],
         "suggestion": None,
-        "schema": {"enum": list(parameter.choices)} if parameter.choices else dict(_TYPES.get(parameter.type, {})),
+        "schema": {"type": "boolean"},
+        "confirms": True,
     }
 
 

@@ -6,13 +6,13 @@ import asyncio
 import json
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from dataops_core import settings
 from dataops_core.contracts.events import Event
 from dataops_core.errors import Conflict, DataOpsError
 from dataops_core.execution import acceptance
-from dataops_core.execution.acceptance import Accepted
+from dataops_core.execution.acceptance import Accepted, Choice
 from dataops_core.execution.graphs import saver_of
 from dataops_core.execution.results import RunResult, command, result_of
 from dataops_core.execution.runs import FINAL
@@ -23,59 +23,55 @@ from dataops_core.session import announce
 from dataops_core.storage import schema
 from dataops_core.workflow_registry import WORKFLOW_REGISTRY
 
-__all__ = ["RunResult", "Runner", "command"]
+__all__ = ["Asked", "RunResult", "Runner", "command"]
 
 log = logging.getLogger(__name__)
+
+
+class Asked(TypedDict, total=False):
+    """Who asks for a run, where and how.
+
+    `session_id`: where; a run without one gets a session of its own. `user_id`: whose that session is ("local").
+    `query`: the words that asked for it. `message_id`: the caller's id of the query: the same id again returns the
+    first run. `note`: what was seen in the query and not used, told with the question for a value that is missing.
+    `suggested`: values that may be meant, by name, offered with the questions. `confirmed`: a workflow that asks before
+    it runs (`confirm` in its manifest) runs without. `choice`: the choice among workflows that the query makes; the
+    message that it goes back to is the run's query.
+    """
+
+    session_id: str | None
+    user_id: str
+    query: str | None
+    message_id: str | None
+    note: str
+    suggested: Mapping[str, Any] | None
+    confirmed: bool
+    choice: Choice | None
 
 
 class Runner(Worker):
     """Runs workflows on the stores of the settings; see `Worker` for its arguments."""
 
-    def run(
-        self,
-        workflow: str,
-        values: Mapping[str, Any],
-        *,
-        session_id: str | None = None,
-        user_id: str = "local",
-        query: str | None = None,
-        message_id: str | None = None,
-        note: str = "",
-    ) -> RunResult:
+    def run(self, workflow: str, values: Mapping[str, Any], **asked: Unpack[Asked]) -> RunResult:
         """Runs a workflow and returns when it has ended, or waits for an answer.
 
-        A required parameter without a value is asked for: the run is accepted, and interrupted.
+        A required parameter without a value is asked for, and so is whether a workflow with `confirm` may run: the run
+        is accepted, and interrupted.
 
         Args:
             workflow: its name.
             values: its parameters, validated (see `dataops_core.routing.parameters.validate`).
-            session_id: where; a run without one gets a session of its own.
-            user_id: whose that session is.
-            query: the words that asked for it.
-            message_id: the caller's id of the query: the same id again returns the first run.
-            note: what was seen in the query and not used; told with the question for a value that is missing.
+            asked: who asks, where and how; see `Asked`.
 
         Raises:
             NotFound, PluginFailed: the workflow or session is not there, or its plugin does not work.
             Conflict: the session takes no runs.
         """
-        return self.drive(self._accept(workflow, values, session_id, user_id, query, message_id, note))
+        return self.drive(self._accept(workflow, values, asked))
 
-    async def arun(
-        self,
-        workflow: str,
-        values: Mapping[str, Any],
-        *,
-        session_id: str | None = None,
-        user_id: str = "local",
-        query: str | None = None,
-        message_id: str | None = None,
-        note: str = "",
-    ) -> RunResult:
+    async def arun(self, workflow: str, values: Mapping[str, Any], **asked: Unpack[Asked]) -> RunResult:
         """Async `run`; blocking work leaves the event loop."""
-        return await self.adrive(
-            await asyncio.to_thread(self._accept, workflow, values, session_id, user_id, query, message_id, note)
-        )
+        return await self.adrive(await asyncio.to_thread(self._accept, workflow, values, asked))
 
     def answer(
         self,
@@ -200,31 +196,16 @@ class Runner(Worker):
             if (cursor := page.cursor) is None:
                 return results
 
-    def _accept(
-        self,
-        workflow: str,
-        values: Mapping[str, Any],
-        session_id: str | None,
-        user_id: str,
-        query: str | None,
-        message_id: str | None,
-        note: str,
-    ) -> Accepted:
+    def _accept(self, workflow: str, values: Mapping[str, Any], asked: Asked) -> Accepted:
         manifest = WORKFLOW_REGISTRY.manifest(workflow)
         plugins().load_middleware()
+        more: dict[str, Any] = dict(asked)
+        query, message_id = more.pop("query", None), more.pop("message_id", None)
         text = query if query is not None else command(manifest.name, values)
-        accepted = acceptance.accept(
-            self.runs,
-            manifest,
-            values,
-            Draft("user", text, message_id=message_id),
-            session_id=session_id,
-            user_id=user_id,
-            note=note,
-            refuse=settings.current().turn_policy == "refuse",
-        )
-        run = accepted.run
-        announce("message.added", run["session_id"], number=run["query_message"], role="user")
+        said = Draft("user", text, message_id=message_id)
+        refuse = settings.current().turn_policy == "refuse"
+        accepted = acceptance.accept(self.runs, manifest, values, said, refuse=refuse, **more)
+        announce("message.added", accepted.run["session_id"], number=accepted.message, role="user")
         return accepted
 
     def _answer(
@@ -249,7 +230,5 @@ class Runner(Worker):
             question_id=question_id,
             refuse=settings.current().turn_policy == "refuse",
         )
-        announce(
-            "message.added", accepted.run["session_id"], number=accepted.run["answers"][-1]["message"], role="user"
-        )
+        announce("message.added", accepted.run["session_id"], number=accepted.message, role="user")
         return accepted

@@ -1,8 +1,8 @@
 """What the router will get right in a catalogue, told from the catalogue alone: each example is asked as a query.
 
-Leave-one-out: an example counts for nothing while it is asked. Measured on four large sets of queries, the share that
-comes out right lies within 4 points of the accuracy on other queries with five examples a workflow, below it rather
-than above.
+Leave-one-out: an example counts for nothing while it is asked. The share that comes out right is near the accuracy on
+other people's queries: .91 and .95 where .91 and .92 were measured, with five examples a workflow; with three it is up
+to 5 points too low.
 """
 
 from __future__ import annotations

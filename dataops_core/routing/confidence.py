@@ -17,6 +17,12 @@ ASK: Final = 0.2
 """Chance from which it is worth asking which one is meant."""
 
 
+COIN_FLIP: Final = 0.1
+"""Lead under which the two best are as good as each other: of 72 such runs 42 were right."""
+
+_FLIPPED: Final = 0.6
+
+
 class Evidence(NamedTuple):
     """What the confidence rests on.
 
@@ -39,4 +45,5 @@ CONSTANT: Final = -6.256
 
 def confidence(evidence: Evidence) -> float:
     """Returns the chance, 0 to 1, that the best workflow is the one that is wanted."""
-    return 1 / (1 + math.exp(-CONSTANT - sum(w * e for w, e in zip(WEIGHTS, evidence, strict=True))))
+    chance = 1 / (1 + math.exp(-CONSTANT - sum(w * e for w, e in zip(WEIGHTS, evidence, strict=True))))
+    return min(chance, _FLIPPED) if evidence.lead < COIN_FLIP else chance

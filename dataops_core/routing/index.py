@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -14,6 +14,7 @@ from dataops_core.routing.terms import character_features, word_features
 # Tuned on labelled queries of two catalogues; broad optima, not sharp ones.
 WORD_SHARE = 0.4
 DESCRIPTION_WEIGHT = 2.0
+EXTENSION_WEIGHT = 2.0  # of the kind of a file, such as ".csv", among the words
 COMMON = 0.65  # runs of characters that more than this share of the workflows has: half the work, no accuracy
 
 Vector = dict[str, float]
@@ -57,7 +58,7 @@ class Index:
         self.postings = postings
         self._slots = dict(zip(postings.features, range(len(postings.features)), strict=True))
         steps = _steps(len(postings.ends))
-        self._idf = dict(zip(postings.features, map(steps.__getitem__, postings.counts), strict=True))
+        self._idf = _weights(zip(postings.features, postings.counts, strict=True), steps)
         self.unknown = steps[0]
         """How telling a feature is that no workflow has."""
         # Dicts are quicker to go through than arrays; each is made when a query first needs it.
@@ -125,7 +126,7 @@ def index_of(catalogue: Sequence[Sequence[Sequence[str]]]) -> Index:
         # A dict keeps the order of the texts, so that numbers do not depend on the seed of hashes.
         frequency.update(list(dict.fromkeys(feature for blocks in texts for block in blocks for feature in block)))
     steps = _steps(len(catalogue))
-    idf = {feature: steps[count] for feature, count in frequency.items()}
+    idf = _weights(frequency.items(), steps)
     limit = max(COMMON * len(catalogue), 10)
     rows = {f: (array("I"), array("f")) for f, count in frequency.items() if f[0] != "#" or count <= limit}
     ends, lengths = array("I"), array("d")
@@ -155,6 +156,10 @@ def index_of(catalogue: Sequence[Sequence[Sequence[str]]]) -> Index:
 def _steps(size: int) -> list[float]:
     """Returns the inverse document frequency by the number of workflows, of so many, that have a feature."""
     return [math.log((1 + size) / (1 + count)) + 1 for count in range(size + 1)]
+
+
+def _weights(counts: Iterable[tuple[str, int]], steps: Sequence[float]) -> dict[str, float]:
+    return {f: steps[count] * EXTENSION_WEIGHT if f[0] == "." else steps[count] for f, count in counts}
 
 
 def _vector(stems: Mapping[str, int], grams: Mapping[str, int], idf: Mapping[str, float], unknown: float) -> Vector:

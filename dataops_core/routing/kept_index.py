@@ -13,11 +13,28 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from dataops_core.routing.index import COMMON, DESCRIPTION_WEIGHT, WORD_SHARE, Index, Postings, index_of
+from dataops_core.routing.index import (
+    COMMON,
+    DESCRIPTION_WEIGHT,
+    EXTENSION_WEIGHT,
+    WORD_SHARE,
+    Index,
+    Postings,
+    index_of,
+)
 from dataops_core.routing.terms import STOP, words
 
 #: An index of other rules is made anew. Raise the number when words, stems or features are made in another way.
-_RULES: Final = ["1", WORD_SHARE, DESCRIPTION_WEIGHT, COMMON, len(STOP), sys.byteorder, array("I").itemsize]
+_RULES: Final = [
+    "1",
+    WORD_SHARE,
+    DESCRIPTION_WEIGHT,
+    EXTENSION_WEIGHT,
+    COMMON,
+    len(STOP),
+    sys.byteorder,
+    array("I").itemsize,
+]
 _ARRAYS: Final = (("counts", "I"), ("starts", "I"), ("texts", "I"), ("weights", "f"), ("ends", "I"), ("lengths", "d"))
 _FEW: Final = 30  # texts that are indexed sooner than a file is read and written
 

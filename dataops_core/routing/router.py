@@ -122,10 +122,11 @@ class Router:
             return Decision("none", None, tuple(candidates), "no workflow knows what the query is about" + cut)
         sure = round(confidence(evidence), 4)
         best = candidates[0]
-        reason = f"{best.workflow} knows {', '.join(repr(word) for word in best.words)}"
+        reason = f"{best.workflow} knows {', '.join(repr(word) for word in best.words) or 'this kind of file'}"
         if best.example:
             reason += f"; the nearest example is {best.example!r:.120}"
-        outcome: Outcome = "run" if sure >= RUN else "ask" if sure >= ASK else "none"
+        # The kind of a file alone is worth a question, no more.
+        outcome: Outcome = "run" if sure >= RUN and best.words else "ask" if sure >= ASK else "none"
         chosen = best.workflow if outcome == "run" else None
         return Decision(outcome, chosen, tuple(candidates), reason + cut, sure)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from dataops_core.contracts.manifest import parse_manifest
 from dataops_core.errors import InvalidValue
-from dataops_core.execution.questions import for_parameter
+from dataops_core.execution.questions import for_parameters
 from dataops_core.routing.answers import Answer, is_cancel, understand
 from dataops_core.routing.router import Router
 
@@ -41,17 +43,29 @@ OTHER = parse_manifest(
 ROUTER = Router([ASKING, OTHER])
 
 
-def answer(text, name, cwd=None):
-    question = for_parameter(ASKING.parameter(name))
-    return understand(text, question, ASKING, ROUTER.route(text), cwd=cwd or "/somewhere")
+FILES = ("orders.csv", "my orders.csv", "data/orders.csv")
+
+
+@pytest.fixture(autouse=True)
+def cwd(tmp_path, monkeypatch):
+    for name in FILES:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def answer(text, name, **more):
+    question = for_parameters([ASKING.parameter(name)])
+    return understand(text, question | more.pop("question", {}), ASKING, ROUTER.route(text), cwd=Path.cwd(), **more)
 
 
 @pytest.mark.parametrize(
     ("name", "text", "value"),
     [
-        ("file_path", "orders.csv", "/somewhere/orders.csv"),
-        ("file_path", " 'my orders.csv' ", "/somewhere/my orders.csv"),
-        ("file_path", "it is data/orders.csv", "/somewhere/data/orders.csv"),
+        ("file_path", "orders.csv", "./orders.csv"),
+        ("file_path", " 'my orders.csv' ", "./my orders.csv"),
+        ("file_path", "it is data/orders.csv", "./data/orders.csv"),
         ("rows", "12", 12),
         ("rows", "rows=12", 12),
         ("rows", "12 rows", 12),
@@ -66,19 +80,47 @@ def answer(text, name, cwd=None):
         ("source", "s3://bucket/key", "s3://bucket/key"),
     ],
 )
-def test_values_are_understood(name, text, value):
+def test_values_are_understood(name, text, value, cwd):
+    value = value.replace("./", f"{cwd}/") if name == "file_path" else value
     assert answer(text, name) == Answer(value, {})
 
 
-def test_a_message_may_give_other_values_too():
-    assert answer("orders.csv rows=3", "file_path") == Answer("/somewhere/orders.csv", {"rows": 3})
+def test_a_message_may_give_other_values_too(cwd):
+    assert answer("orders.csv rows=3", "file_path") == Answer(f"{cwd}/orders.csv", {"rows": 3})
+
+
+def test_what_is_asked_for_together_is_answered_together(cwd):
+    both = answer("orders.csv, 12", "file_path", lacking=["file_path", "rows"])
+    assert both == Answer(f"{cwd}/orders.csv", {"rows": 12})
+
+
+def test_a_suggestion_is_taken_by_yes():
+    assert answer("yes please", "rows", question={"suggestion": 7}) == Answer(7)
+    assert answer("yes", "header", question={"suggestion": False}) == Answer(True)
+    assert answer("8", "rows", question={"suggestion": 7}) == Answer(8)
+
+
+def test_a_file_that_is_not_there_is_asked_for_again(cwd):
+    with pytest.raises(InvalidValue, match=r"there is no file '.*/ordrs\.csv'") as wrong:
+        answer("ordrs.csv", "file_path")
+    assert wrong.value.hint == "did you mean 'orders.csv'?"
+    assert answer("file_path=ordrs.csv", "file_path") == Answer(f"{cwd}/ordrs.csv", {})
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("yes", True), ("Go ahead!", True), ("no, thanks", False), ("nope", False)]
+)
+def test_a_confirmation_is_yes_or_no(text, value):
+    question = {"id": "q1", "parameter": None, "prompt": "Run it?", "suggestion": None, "schema": {"type": "boolean"},
+                "confirms": True}  # fmt: skip
+    assert understand(text, question, ASKING, ROUTER.route(text)) == Answer(value)
+    assert understand("perhaps", question, ASKING, ROUTER.route("perhaps")) is None
 
 
 @pytest.mark.parametrize(
     ("name", "text"),
     [
         ("file_path", "which columns feed revenue in report.sql?"),
-        ("file_path", "clear"),
         ("file_path", "what can you do?"),
         ("rows", "which columns feed revenue in report.sql?"),
         ("rows", "I do not know"),
@@ -91,9 +133,9 @@ def test_other_messages_are_no_answer(name, text):
     assert answer(text, name) is None
 
 
-def test_a_file_that_is_there_is_an_answer_whatever_its_name(tmp_path):
-    (tmp_path / "clear").touch()
-    assert answer("clear", "file_path", cwd=tmp_path).value == str(tmp_path / "clear")
+def test_a_file_that_is_there_is_an_answer_whatever_its_name(cwd):
+    (cwd / "clear").touch()
+    assert answer("clear", "file_path").value == str(cwd / "clear")
 
 
 @pytest.mark.parametrize(("name", "text"), [("rows", "0"), ("rows", "many"), ("header", "perhaps"), ("day", "31.1.")])

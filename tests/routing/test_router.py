@@ -121,7 +121,7 @@ def test_none_unless_a_content_word_is_known(router, query):
 )  # fmt: skip
 def test_paths_do_not_route_by_their_letters(router, path):
     decision = router.route(f"please fetch {path}")
-    assert decision.outcome == "none"
+    assert decision.outcome != "run"  # its kind may be worth a question
     assert "profile" not in words(path)
 
 

@@ -38,7 +38,7 @@ class _Hit:
 def chosen(search: Search) -> None:
     """Fills enums with the one of their choices that the query names.
 
-    Precision 1.00 on the developers' rows (6 of 6) and on ours (9 of 9). First as it is written ("six_months" also as
+    Precision 1.00 on the developers' rows (6 of 6) and on ours (12 of 12). First as it is written ("six_months" also as
     "six months"), then in another form ("dismiss" for dismissed) or with a slip of the pen (difflib, from .86, one
     winner). For an optional enum it must stand after such a word as "in" or "as", or beside the parameter's name:
     "drill down" asks for no dialect called drill. Two choices, or one choice of two enums, fill none.

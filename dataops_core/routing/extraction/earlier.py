@@ -14,7 +14,7 @@ from dataops_core.routing.tokens import is_path, is_uri
 _SAME: Final = frozenset("same previous earlier".split())
 _ALL: Final = frozenset("settings options parameters values way thing arguments configuration".split())
 _FILES: Final = frozenset("file files dataset data table export one path".split())
-_JOINTS: Final = frozenset("for with but on as in again".split())  # "the same for b.csv"
+_JOINTS: Final = frozenset("for with but again".split())  # "the same for b.csv"
 _AGAIN: Final = frozenset("again rerun repeat".split())
 _MENTIONS: Final = 10  # of earlier values that are looked at
 _REACH: Final = 3  # words between "same" and what is the same
@@ -23,29 +23,31 @@ _REACH: Final = 3  # words between "same" and what is the same
 def recalled(search: Search, earlier: Sequence[Mapping[str, Any]]) -> None:
     """Fills parameters with the values of earlier runs that the query speaks of.
 
-    Precision 1.00 on our own rows (6 of 6). "same file" is the newest value of that name, or else of that kind; "same dialect" the newest value of that name;
-    "again", "the same for …" and "same settings" all values of the newest run of this workflow. What the query says
-    itself wins: this rule comes last, and leaves out what the query speaks of without a clear value.
+    Precision 1.00 on our own rows (8 of 8). "same file" is the newest value of that name, or else of that kind; "same
+    dialect" the newest value of that name; "again", "the same for …" and "same settings" all values of the newest run
+    of this workflow. What the query says itself wins: this rule comes last, and leaves out what the query speaks of
+    without a clear value.
 
     Args:
         earlier: the validated values of earlier runs, newest first: {"workflow": ..., "values": {...}}.
     """
     if not earlier:
         return
-    spoken = 0
+    spoken, same = 0, any(word in _SAME for word in search.low)
     again = next((at for at in search.free() if search.low[at] in _AGAIN), None)
     for at in search.free():
         if search.low[at] in _SAME and spoken < _MENTIONS:
             spoken += 1
             for position in range(at + 1, min(len(search.low), at + 1 + _REACH)):
-                if search.low[position] in _ALL or search.low[position] in _JOINTS:
+                word = search.low[position]
+                if word in _ALL or (position == at + 1 and word in _JOINTS):
                     again = position
                     break
                 if _one(search, at, position, earlier):
                     break
         elif search.low[at] in ("that", "this") and search.low[at + 1 : at + 2] == ["file"]:
             _one(search, at, at + 1, earlier)
-        elif search.low[at : at + 2] == ["as", "before"] and not any(word in _SAME for word in search.low):
+        elif search.low[at : at + 2] == ["as", "before"] and not same:
             again = at
     if again is None:
         return
@@ -86,8 +88,9 @@ def _newest(parameter: Parameter, earlier: Iterable[Mapping[str, Any]]) -> Any:
     runs = [run.get("values", {}) for run in earlier]
     kind = {"file_path": is_path, "uri": is_uri}.get(parameter.type)
     for values in runs:
-        if values.get(parameter.name) is not None:
-            return values[parameter.name]
+        value = values.get(parameter.name)
+        if value is not None and (not parameter.choices or value in parameter.choices):
+            return value
         if kind is not None:
             alike_values = [v for v in values.values() if isinstance(v, str) and kind(v)]
             if len(alike_values) == 1:

@@ -7,7 +7,7 @@ from dataops_core.routing.extraction.search import Search
 
 
 def keyed(search: Search) -> None:
-    """Fills what is given as `name=value`. Precision 1.00 on the developers' rows (3 of 3) and on ours (22 of 22).
+    """Fills what is given as `name=value`. Precision 1.00 on the developers' rows (3 of 3) and on ours (26 of 26).
 
     A name that is given twice with different values is not used, and said so. `@file` is a path, and only that: the
     content of a file is not read.

@@ -31,7 +31,7 @@ class _Found:
 def listed(search: Search) -> None:
     """Fills lists.
 
-    Precision 1.00 on the developers' rows (3 of 3) and on ours (13 of 13). Brackets, three or more numbers, and quoted
+    Precision 1.00 on the developers' rows (3 of 3) and on ours (16 of 16). Brackets, three or more numbers, and quoted
     texts go to the one open list of their type, or to the one whose name stands before them; words ("columns id, name
     and amount") only to one that is named right before them. Capitalised names ("Apple and Microsoft") are suggested.
     """

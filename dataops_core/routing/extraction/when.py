@@ -28,7 +28,7 @@ _FORMATS: Final = (
 
 
 def dated(search: Search) -> None:
-    """Fills dates. Precision 1.00 on the developers' rows (3 of 3) and on ours (21 of 21).
+    """Fills dates. Precision 1.00 on the developers' rows (3 of 3) and on ours (29 of 29).
 
     One date for the one open date; a range ("from X to Y", "last month", "last 7 days") for a pair of parameters such
     as start and end; a date after "since" for the start, after "until" for the end; a date beside the name of its

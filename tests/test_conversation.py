@@ -1,0 +1,292 @@
+"""Several turns with one session: choosing, confirming, answering, changing one's mind, coming back."""
+
+from __future__ import annotations
+
+import sys
+import threading
+
+import pytest
+
+from dataops_core import SessionManager
+from dataops_core.errors import Conflict
+from dataops_core.execution.runner import Runner
+from dataops_core.orchestrator import explain, orchestrator_graph
+from dataops_core.routing.choosing import Pick, pick
+from tests.toys import install_workflow
+
+CODE = """
+from langgraph.graph import END, START, StateGraph
+from dataops_core import BaseWorkflow, WorkflowState
+
+class State(WorkflowState):
+    {fields}
+
+class Toy(BaseWorkflow):
+    def build_graph(self):
+        graph = StateGraph(State)
+        graph.add_node("work", lambda state: {{"answer": "{answer}".format(**state), "success": True}})
+        graph.add_edge(START, "work")
+        graph.add_edge("work", END)
+        return graph
+"""
+COUNTER = """
+example_queries: [count the lines of notes.txt, how many lines are in a.txt, how long is this text file]
+parameters:
+  - {name: file_path, type: file_path, required: true, prompt: "Which file?"}
+  - {name: first_line, type: integer, required: true, prompt: "From which line?"}
+  - {name: encoding, type: enum, choices: [utf8, latin1], default: utf8}
+"""
+SORTER = """
+example_queries: [sort the lines of notes.txt, put the lines of a.txt in order, order this text file]
+parameters:
+  - {name: file_path, type: file_path, required: true, prompt: "Which file?"}
+  - {name: descending, type: boolean, default: false}
+"""
+ERASER = """
+example_queries: [erase the table orders, wipe a table, delete the rows of a table for ever]
+confirm: true
+parameters:
+  - {name: table, type: string, required: true, prompt: "Which table?"}
+"""
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch, stores):
+    site = tmp_path / "site"
+    site.mkdir()
+    monkeypatch.syspath_prepend(str(site))
+    kinds = {
+        "counter": (
+            COUNTER,
+            "file_path: str; first_line: int; encoding: str",
+            "{file_path} from {first_line} {encoding}",
+        ),
+        "sorter": (SORTER, "file_path: str; descending: bool", "sorted {file_path} {descending}"),
+        "eraser": (ERASER, "table: str", "erased {table}"),
+    }
+    for name, (manifest, fields, answer) in kinds.items():
+        install_workflow(site, name, CODE.format(fields=fields, answer=answer), manifest)
+    from tests.conftest import forget
+
+    forget()
+    folder = tmp_path / "here"
+    folder.mkdir()
+    for name in ("a.txt", "b.txt"):
+        (folder / name).touch()
+    monkeypatch.chdir(folder)
+    yield folder
+    for name in [m for m in sys.modules if m.split(".")[0] in kinds]:
+        del sys.modules[name]
+
+
+class Talk:
+    """A conversation in one session."""
+
+    def __init__(self):
+        self.session = None
+        self.last = {}
+
+    def __call__(self, text, **more):
+        given = {"user_query": text, **({"session_id": self.session} if self.session else {}), **more}
+        self.last = orchestrator_graph.invoke(given)
+        self.session = self.last["session_id"]
+        return self.last
+
+    def said(self):
+        return [(m.role, m.content) for m in SessionManager().get_messages(self.session)]
+
+
+@pytest.fixture
+def talk():
+    return Talk()
+
+
+def test_in_doubt_it_asks_which_and_goes_on_with_the_first_query(talk, here):
+    asked = talk("lines a.txt")
+    assert (asked["status"], asked["run_id"], asked["error"]) == ("undecided", None, None)
+    question = asked["question"]
+    assert question["schema"]["enum"] == ["counter", "sorter", "none"] or question["schema"]["enum"][:2] == [
+        "sorter",
+        "counter",
+    ]
+    number = question["schema"]["enum"].index("sorter") + 1
+    assert f"{number}. sorter: The sorter workflow." in asked["final_response"]
+    done = talk(str(number))
+    assert (done["status"], done["workflow"]) == ("success", "sorter")
+    assert done["final_response"] == f"sorted {here}/a.txt False"
+    run = Runner().runs.get(done["run_id"])
+    assert run["query_message"] == 1
+    assert [role for role, _ in talk.said()] == ["user", "assistant", "user", "assistant"]
+
+
+def test_a_choice_may_say_more(talk, here):
+    talk("lines a.txt")
+    done = talk("the sorter, with b.txt and descending=true")
+    assert done["final_response"] == f"sorted {here}/b.txt True"
+
+
+def test_none_of_these_and_a_choice_that_is_gone(talk):
+    talk("lines a.txt")
+    assert talk("none of them")["status"] == "answered"
+    assert talk("1")["status"] == "no_match"
+    seen = talk("lines a.txt")["question"]
+    talk("/sorter file_path=a.txt")
+    with pytest.raises(Conflict, match="meanwhile"):
+        talk("1", answer_to={"run_id": None, "id": seen["id"]})
+
+
+def test_asking_what_there_is_leaves_the_choice_open(talk):
+    talk("lines a.txt")
+    assert talk("what can you do?")["status"] == "answered"
+    assert talk("sorter")["workflow"] == "sorter"
+
+
+def test_a_choice_is_made_once_from_two_terminals(talk):
+    question = talk("lines a.txt")["question"]
+    outcomes = []
+
+    def choose():
+        answer = {"user_query": "sorter", "session_id": talk.session}
+        try:
+            seen = {"run_id": None, "id": question["id"]}
+            outcomes.append(orchestrator_graph.invoke({**answer, "answer_to": seen})["status"])
+        except Conflict:
+            outcomes.append("conflict")
+
+    threads = [threading.Thread(target=choose) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == ["conflict"] * 3 + ["success"]
+
+
+def test_a_repeated_message_is_asked_about_once(talk):
+    session = SessionManager().create_session("ann").session_id
+    first = talk("lines a.txt", session_id=session, message_id="m1")
+    again = talk("lines a.txt", session_id=session, message_id="m1")
+    assert again["question"] == first["question"]
+    assert len(talk.said()) == 2
+
+
+def test_what_is_costly_is_confirmed(talk):
+    asked = talk("erase the table orders")
+    if asked["question"]["parameter"] == "table":
+        asked = talk('"orders"')
+    assert asked["status"] == "interrupted"
+    assert asked["final_response"] == 'Run eraser with table="orders"? (yes or no)'
+    assert asked["question"]["schema"] == {"type": "boolean"}
+    assert talk("perhaps")["status"] == "interrupted"
+    assert talk("yes")["final_response"] == "erased orders"
+
+
+def test_no_is_no(talk):
+    talk('/eraser table="orders"')
+    gone = talk("no, thanks")
+    assert (gone["status"], gone["final_response"], gone["question"]) == ("cancelled", "eraser was not run.", None)
+    assert talk.said()[-2:] == [("user", "no, thanks"), ("assistant", "eraser was not run.")]
+    with pytest.raises(Conflict, match="is cancelled"):
+        Runner().answer(gone["run_id"], True)
+
+
+def test_who_runs_it_by_name_may_confirm_at_once():
+    runner = Runner()
+    assert runner.run("eraser", {"table": "t"}).status == "interrupted"
+    assert runner.run("eraser", {"table": "t"}, confirmed=True).answer == "erased t"
+
+
+def test_several_missing_values_are_asked_and_answered_at_once(talk, here):
+    asked = talk("count the lines")
+    assert asked["final_response"] == "Which file? From which line?"
+    assert talk("b.txt, 3")["final_response"] == f"{here}/b.txt from 3 utf8"
+
+
+def test_one_of_several_can_be_answered_first(talk, here):
+    talk("count the lines")
+    assert talk("b.txt")["final_response"] == "From which line?"
+    assert talk("encoding=latin1, line 7")["final_response"] == f"{here}/b.txt from 7 latin1"
+
+
+def test_a_file_that_is_not_there_is_asked_for_again(talk, here):
+    talk("sort the lines of a text file")
+    wrong = talk("a.tx")
+    assert wrong["status"] == "interrupted"
+    assert "there is no file" in wrong["final_response"]
+    assert "'a.txt'" in wrong["final_response"]
+    assert talk("a.txt")["final_response"] == f"sorted {here}/a.txt False"
+
+
+def test_changing_one_s_mind(talk, here):
+    talk("count the lines")
+    assert talk("a.txt, no, b.txt")["question"]["parameter"] == "first_line"
+    other = talk("sort the lines of a.txt")
+    assert (other["workflow"], other["question"]["parameter"]) == ("sorter", "first_line")
+    assert talk("2")["final_response"] == f"{here}/b.txt from 2 utf8"
+
+
+def test_again_and_the_same(talk, here):
+    talk("sort the lines of a.txt descending=true")
+    assert talk("again with b.txt")["final_response"] == f"sorted {here}/b.txt True"
+    assert talk("what about a.txt?")["final_response"] == f"sorted {here}/a.txt True"
+    assert talk("no, I meant b.txt")["final_response"] == f"sorted {here}/b.txt True"
+    asked = talk("count the lines of the same file")
+    assert asked["question"]["parameter"] == "first_line"
+    assert talk("1")["final_response"] == f"{here}/b.txt from 1 utf8"
+
+
+def test_what_was_found_last_time(talk, here):
+    assert talk("what did you find last time?")["final_response"] == "Nothing has been run yet."
+    talk("sort the lines of a.txt")
+    told = talk("what did you find last time?")
+    assert f"sorted {here}/a.txt False" in told["final_response"]
+    assert "sort the lines of a.txt" in told["final_response"]
+    fresh = orchestrator_graph.invoke({"user_query": "what did we find last time?"})
+    assert fresh["final_response"] == told["final_response"]
+
+
+def test_an_answer_to_no_question(talk):
+    assert talk("yes")["status"] == "no_match"
+    assert talk("cancel")["status"] == "no_match"
+
+
+def test_it_says_where_values_come_from(talk):
+    values = talk("sort the lines of a.txt")["values"]
+    assert values["file_path"]["from"] == "existing path"
+    assert values["descending"] == {"value": False, "from": "default"}
+
+
+def test_explaining_runs_nothing():
+    told = explain("sort the lines of a.txt")
+    assert (told["outcome"], told["workflow"]) == ("run", "sorter")
+    assert told["values"][0] == {
+        "name": "file_path", "value": "a.txt", "rule": "existing path", "text": "a.txt", "reason": ""
+    }  # fmt: skip
+    assert told["defaults"] == {"descending": False}
+    assert told["candidates"][0]["words"]
+    assert SessionManager().list_sessions("local") == []
+    assert explain("order me a pizza")["outcome"] == "none"
+
+
+OFFERED = ("data_profiler", "sql_lineage", "jil_parser")
+
+
+@pytest.mark.parametrize(
+    ("text", "workflow", "rest"),
+    [
+        ("2", "sql_lineage", ""), ("2.", "sql_lineage", ""), ("the second one", "sql_lineage", ""),
+        ("#3", "jil_parser", ""), ("the last one", "jil_parser", ""),
+        ("sql-lineage", "sql_lineage", ""), ("SQL_LINEAGE please", "sql_lineage", ""),
+        ("1, with rows=5", "data_profiler", "with rows=5"), ("number 1 for b.csv", "data_profiler", "for b.csv"),
+        ("yes", "data_profiler", ""), ("I mean the first", "data_profiler", ""),
+        ("none", None, ""), ("neither of these", None, ""), ("no", None, ""), ("never mind", None, ""),
+    ],
+)  # fmt: skip
+def test_what_is_picked(text, workflow, rest):
+    assert pick(text, OFFERED) == Pick(workflow, rest)
+
+
+@pytest.mark.parametrize(
+    "text", ["4", "12", "profile orders.csv", "which columns feed revenue?", "2 rows of data", "", "x" * 9999]
+)
+def test_what_is_no_pick(text):
+    assert pick(text, OFFERED) is None
