@@ -51,6 +51,16 @@ def test_the_answers_of_the_docs_count_once(environment):
     assert (done.returncode, done.stdout) == (0, "Which file should be profiled?\n"), done.stderr
 
 
+def test_what_the_page_about_asking_shows_in_python(environment):
+    measured, asked = code("asking.md")
+    for example in (measured, asked):
+        done = subprocess.run(
+            [sys.executable, "-c", example], capture_output=True, text=True, timeout=110, cwd=ROOT, env=environment
+        )
+        assert done.returncode == 0, done.stderr
+        assert ("of the examples come out right" in done.stdout) == (example is measured)
+
+
 def test_the_workflow_of_the_docs_runs_without_a_store(home):
     (example,) = code("workflows.md")
     exec(compile(example, "workflows.md", "exec"), {"__name__": "docs_workflows"})

@@ -56,6 +56,7 @@ def asked_of(call: Invocation, asked: dict[str, Any], *, traced: bool) -> tuple[
         "confidence": state.get("confidence"),
         "candidates": list(state.get("candidates") or ()),
         "values": state.get("values") or {},
+        "suggestions": state.get("suggestions") or {},
         "error": state.get("error"),
     }
     return outcome, progress

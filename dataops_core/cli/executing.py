@@ -73,8 +73,10 @@ def tell(call: Invocation, outcome: dict[str, Any], nodes: Sequence[Node], *, tr
         call.failed(error, told)
     else:
         call.answer(told, [outcome["answer"]])
-    if outcome["status"] not in ("interrupted", "undecided") and (told_values := taken(outcome.get("values") or {})):
-        call.note(told_values)
+    if outcome["status"] not in ("interrupted", "undecided"):
+        for note in (taken(outcome.get("values") or {}), perhaps(outcome.get("suggestions") or {})):
+            if note:
+                call.note(note)
     for a in artifacts:
         version = f" v{a['version']}" if (a["version"] or 1) > 1 else ""
         call.note(f"artifact {a['name'] or a['artifact_type']}{version}  {size(a['size_bytes'])}  {a['artifact_id']}")
@@ -95,6 +97,12 @@ def taken(values: Mapping[str, Mapping[str, Any]]) -> str:
         for name, given in values.items()
         if given["from"] in told
     )
+
+
+def perhaps(suggestions: Mapping[str, Mapping[str, Any]]) -> str:
+    """Returns how to say what a query may have meant and did not clearly say."""
+    told = [f"{name}={json.dumps(made['value'], ensure_ascii=False)}" for name, made in suggestions.items()]
+    return f"not used, since it is not clear: {', '.join(told)}; say so with: again with {told[0]}" if told else ""
 
 
 def outcome_of(result: RunResult) -> dict[str, Any]:

@@ -200,6 +200,12 @@ def _run(
         return told, Reply("needs_input", wrong.message, wrong, here.parked)
     rules = dict.fromkeys(values, "earlier") | {name: source.rule for name, source in found.sources.items()}
     told["values"] = {name: {"value": v, "from": rules.get(name, "default")} for name, v in checked.items()}
+    lacking = {parameter.name for parameter in manifest.missing(checked)}
+    told["suggestions"] = {
+        name: {"value": suggestion.value, "reason": suggestion.reason}
+        for name, suggestion in found.suggestions.items()
+        if name not in lacking  # those are offered with the question
+    }
     names = ("session_id", "message_id")
     task = {
         "do": "run",

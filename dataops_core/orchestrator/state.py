@@ -18,7 +18,8 @@ class OrchestratorState(TypedDict, total=False):
     `status` is the run's (`interrupted`: it asks `question`, which names its `run_id`), or `undecided` (the `question`
     asks which workflow is meant), `answered` (a question about DataOps itself), `no_match`, or `needs_input` (a value
     that was given is wrong). A question of an earlier run that is still open comes with the answer of a later one.
-    `confidence` is the router's, `values` tells where each value of a new run comes from.
+    `confidence` is the router's, `values` tells where each value of a new run comes from, and `suggestions` what may
+    have been meant for others and was not used.
     """
 
     user_query: str
@@ -29,6 +30,7 @@ class OrchestratorState(TypedDict, total=False):
     workflow: str
     confidence: float
     values: dict[str, dict[str, Any]]
+    suggestions: dict[str, dict[str, Any]]
     task: dict[str, Any]
     final_response: str
     run_id: str | None

@@ -75,7 +75,7 @@ def tokens(query: str) -> Iterator[Token]:
 
 def is_uri(text: str) -> bool:
     """Says whether the text is a URI with `scheme://`."""
-    return URI.fullmatch(text) is not None
+    return "://" in text and URI.fullmatch(text) is not None
 
 
 def extension(text: str) -> str:

@@ -54,7 +54,7 @@ def test_json_is_one_object_wherever_the_option_stands(dataops):
         assert [n["node"] for n in outcome["nodes"]] == ["first", "second", "third"]
         assert {a["node"] for a in outcome["artifacts"]} == {"first"}
     asked = told(dataops("ask", "three steps with word=hi", "--json"))
-    assert set(asked) == OUTCOME | {"query", "candidates", "confidence", "values"}
+    assert set(asked) == OUTCOME | {"query", "candidates", "confidence", "values", "suggestions"}
     assert (asked["answer"], asked["workflow"]) == ("hi 123 x1\x1b]0;title\x07", "three_steps")
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import Final
 
 from dataops_core.contracts.manifest import Parameter
-from dataops_core.routing.extraction.cues import FUNCTION, cues_of
+from dataops_core.routing.extraction.cues import FUNCTION, cues_of, root
 from dataops_core.routing.extraction.phrases import CERTAIN, SURE, Scores, assigned, named, shares, sides
 from dataops_core.routing.extraction.search import Search, either
 from dataops_core.routing.terms import stem
@@ -20,6 +21,8 @@ _IDENTIFIER = re.compile(
 _STRONG = re.compile(r"[A-Za-z0-9]+(?:_[A-Za-z0-9]+)+", re.ASCII)
 _SHAPES = (re.compile(r"[A-Z0-9]+(?:_[A-Z0-9]+)+"), re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)+"))
 _MAIL = re.compile(r"[\w.+\-]{1,64}@[\w\-]{1,63}(?:\.[\w\-]{1,63}){1,6}")
+_URL: Final = frozenset(map(root, "url uri link website endpoint".split()))
+_MAIL_NAMES: Final = frozenset(map(root, "email mail".split()))
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
 
@@ -76,12 +79,13 @@ def identifiers(search: Search) -> None:
 
 def addresses(search: Search) -> None:
     """Fills a string that is named so with the one URL or e-mail address. Precision 1.00 on our rows (1 of 1)."""
-    for words, matches in ((("url", "uri", "link", "website", "endpoint"), is_uri), (("email", "mail", "e"), _is_mail)):
+    strings = search.of_type("string")
+    for names, matches in ((_URL, is_uri), (_MAIL_NAMES, _is_mail)):
         slots = [
-            p for p in search.of_type("string") if set(cues_of(p.name, p.description).name) & {stem(w) for w in words}
+            p for p in strings if p.name in search.open and not names.isdisjoint(cues_of(p.name, p.description).name)
         ]
-        found = [at for at in search.free() if matches(search.tokens[at].text)]
-        if len(slots) == 1 and len({search.tokens[at].text for at in found}) == 1:
+        found = [at for at in search.free() if matches(search.tokens[at].text)] if len(slots) == 1 else []
+        if len({search.tokens[at].text for at in found}) == 1:
             token = search.tokens[found[0]]
             search.fill(slots[0].name, token.text, "address", token.start, token.end)
 
