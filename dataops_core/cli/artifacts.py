@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from dataops_core.cli.commands import Group
-from dataops_core.cli.ids import artifact_of, session_of
+from dataops_core.cli.commands import Group, completes
+from dataops_core.cli.ids import artifact_of, run_of, session_of
 from dataops_core.cli.invocation import Invocation, is_terminal, width, write_out
 from dataops_core.cli.text import line, moment, safe, size, table, tree
 from dataops_core.contracts.blobs import CHUNK
-from dataops_core.errors import InvalidValue, NotFound, Unreachable, UsageError
+from dataops_core.errors import InvalidValue, NotFound, Unreachable, UsageError, nearest
 
 if TYPE_CHECKING:
     from dataops_core.artifact import Artifact
@@ -43,16 +43,29 @@ def _store(call: Invocation) -> ArtifactStore:
 
 
 @artifacts.command("list")
-@click.argument("session")
-@click.option("--type", "kind", metavar="TYPE", help="result, intermediate, debug or context.")
+@click.argument("session", shell_complete=completes("sessions"))
+@click.option(
+    "--type",
+    "kind",
+    metavar="TYPE",
+    help="result, intermediate, debug or context.",
+    shell_complete=completes("types"),
+)
 @click.option("--name", metavar="NAME", help="Only artifacts of this name.")
-@click.option("--run", metavar="RUN", help="Only artifacts of this run.")
+@click.option("--run", metavar="RUN", help="Only artifacts of this run.", shell_complete=completes("runs"))
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="At most this many.")
 @click.pass_obj
 def list_(call: Invocation, session: str, kind: str | None, name: str | None, run: str | None, limit: int) -> None:
     """List the artifacts of a session, the newest first."""
-    session_id = session_of(call, session)
-    found = _store(call).list_artifacts(session_id, artifact_type=kind, name=name, run_id=run, limit=limit)
+    from dataops_core.artifact import ArtifactType
+
+    types = [known.value for known in ArtifactType]
+    if kind is not None and kind not in types:
+        hint = nearest(kind, types) or f"one of {', '.join(types)}"
+        raise InvalidValue(f"--type: {kind!r:.40} is no type of an artifact", hint=hint)
+    session_id, store = session_of(call, session), _store(call)
+    run_id = None if run is None else run_of(call, run)
+    found = store.list_artifacts(session_id, artifact_type=kind, name=name, run_id=run_id, limit=limit)
     header = ("ARTIFACT", "TYPE", "SIZE", "CREATED", "WORKFLOW", "NAME")
     rows = [
         (a.artifact_id, a.artifact_type, size(a.size_bytes), moment(a.created_at), a.workflow_name, _named(a))
@@ -63,11 +76,12 @@ def list_(call: Invocation, session: str, kind: str | None, name: str | None, ru
     if found.cursor is not None:
         call.note(f"only {limit} are shown; --limit shows more")
     elif not found:
-        call.note("no artifacts")
+        known = (a.name for a in store.list_artifacts(session_id, limit=limit) if a.name)
+        call.note(f"no artifacts; {nearest(name, known) if name else ''}".removesuffix("; "))
 
 
 @artifacts.command("show")
-@click.argument("artifact")
+@click.argument("artifact", shell_complete=completes("artifacts"))
 @click.pass_obj
 def show(call: Invocation, artifact: str) -> None:
     """Show what is known of an artifact."""
@@ -91,8 +105,14 @@ def show(call: Invocation, artifact: str) -> None:
 
 
 @artifacts.command("get")
-@click.argument("artifact")
-@click.option("-o", "--output", metavar="FILE|-", help="Where to; a folder will do, - is standard output.")
+@click.argument("artifact", shell_complete=completes("artifacts"))
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE|-",
+    help="Where to; a folder will do, - is standard output.",
+    shell_complete=completes("files"),
+)
 @click.option("--force", is_flag=True, help="Replace the file if it is there.")
 @click.pass_obj
 def get(call: Invocation, artifact: str, output: str | None, force: bool) -> None:
@@ -122,8 +142,8 @@ def get(call: Invocation, artifact: str, output: str | None, force: bool) -> Non
 
 
 @artifacts.command("share")
-@click.argument("artifact")
-@click.argument("session")
+@click.argument("artifact", shell_complete=completes("artifacts"))
+@click.argument("session", shell_complete=completes("sessions"))
 @click.pass_obj
 def share(call: Invocation, artifact: str, session: str) -> None:
     """Copy an artifact into another session; the copy outlives its source."""
@@ -133,7 +153,7 @@ def share(call: Invocation, artifact: str, session: str) -> None:
 
 
 @artifacts.command("lineage")
-@click.argument("artifact")
+@click.argument("artifact", shell_complete=completes("artifacts"))
 @click.option("--depth", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many links either way.")
 @click.pass_obj
 def lineage(call: Invocation, artifact: str, depth: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from dataops_core.cli.asking import asked_of, go_on
-from dataops_core.cli.commands import Command
+from dataops_core.cli.commands import Command, completes
 from dataops_core.cli.explaining import tell_why
 from dataops_core.cli.ids import newest_session, session_of
 from dataops_core.cli.invocation import Invocation
@@ -14,7 +14,7 @@ from dataops_core.errors import InvalidValue, UsageError
 
 @click.command("ask", cls=Command)
 @click.argument("query")
-@click.option("-s", "--session", metavar="ID", help="Ask in this session.")
+@click.option("-s", "--session", metavar="ID", help="Ask in this session.", shell_complete=completes("sessions"))
 @click.option("-c", "--continue", "goes_on", is_flag=True, help="Ask in your newest session.")
 @click.option("--trace", "traced", is_flag=True, help="Show each node with its time and artifacts.")
 @click.option("--message-id", metavar="ID", help="Your id of this query: asked again with it, it is answered once.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dataops_core.cli.commands import Command
+from dataops_core.cli.commands import Command, completes
 from dataops_core.cli.invocation import Invocation, width
 from dataops_core.cli.text import table
 from dataops_core.errors import nearest
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 
 @click.command("list", cls=Command)
-@click.option("--category", metavar="C", help="Only workflows of this category.")
+@click.option(
+    "--category", metavar="C", help="Only workflows of this category.", shell_complete=completes("categories")
+)
 @click.option("--search", metavar="TEXT", help="Only workflows whose manifest holds these words.")
 @click.pass_obj
 def list_(call: Invocation, category: str | None, search: str | None) -> None:
@@ -62,7 +64,7 @@ def list_(call: Invocation, category: str | None, search: str | None) -> None:
 
 
 @click.command("show", cls=Command)
-@click.argument("workflow")
+@click.argument("workflow", shell_complete=completes("workflows"))
 @click.pass_obj
 def show(call: Invocation, workflow: str) -> None:
     """Show what a workflow does and takes; nothing of it is imported."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -22,6 +22,10 @@ _VALUES = (
     ("--home", "DIR", "Where DataOps keeps its files."),
     ("--config", "FILE", "Read this file in place of ./dataops.yaml."),
 )
+
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 
 class Known(NamedTuple):
@@ -123,6 +127,21 @@ class LazyGroup(Group):
             return command
         return self._plugin(ctx, cmd_name)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Returns the commands and options that begin so; imports none of the commands."""
+        from click.shell_completion import CompletionItem
+
+        names = {name: known.summary for name, known in self.known.items()}
+        names |= {name: f"(of {owner})" for name, owner in self._of_plugins(ctx).items()}
+        found = [CompletionItem(name, help=told) for name, told in names.items() if name.startswith(incomplete)]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes what it is, and three commands to begin with, into the help."""
+        super().format_help_text(ctx, formatter)
+        with formatter.section("To begin with"):
+            formatter.write_dl(self._to_begin_with(ctx), col_max=40)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the commands into the help."""
         with formatter.section("Commands"):
@@ -130,6 +149,26 @@ class LazyGroup(Group):
         if others := self._of_plugins(ctx):
             with formatter.section("Commands of plugins"):
                 formatter.write_dl([(name, f"(of {owner})") for name, owner in others.items()])
+
+    def _to_begin_with(self, ctx: click.Context) -> list[tuple[str, str]]:
+        """Returns three commands to try and what they do; nothing is read for it but names."""
+        from dataops_core.plugin.discovery import WORKFLOWS
+
+        try:
+            installed = invocation(ctx).plugins.names(WORKFLOWS)
+        except DataOpsError:  # doctor says what is wrong with the settings
+            return [("dataops doctor", "say what is wrong with this installation")]
+        if not installed:
+            return [
+                ("pip install dataops-data-profiler", "no workflow is installed yet; this is one"),
+                ("dataops doctor", "say whether this installation can work"),
+                ("dataops list", "list the installed workflows"),
+            ]
+        return [
+            ('dataops ask "what can you do?"', "ask in plain words"),
+            (f"dataops show {installed[0]}", "show what a workflow does and takes"),
+            ("dataops chat", "ask in a conversation"),
+        ]
 
     def _of_plugins(self, ctx: click.Context) -> dict[str, str]:
         from dataops_core.plugin.discovery import COMMANDS
@@ -160,7 +199,18 @@ def verify_command(entry: Any, manifest: Any, delivered: Any) -> None:
         )
 
 
+def completes(kind: str) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
+    """Returns what offers a shell the values of an argument or option: those of `completion.VALUES[kind]`."""
+
+    def offered(ctx: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+        from dataops_core.cli.completion import offers
+
+        return offers(kind, ctx, begun)
+
+    return offered
+
+
 def _version(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
-    if value:
+    if value and not ctx.resilient_parsing:  # a shell that asks for completions wants nothing else
         invocation(ctx).answer({"version": __version__}, [f"dataops {__version__}"])
         ctx.exit()

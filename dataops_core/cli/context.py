@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from dataops_core.cli.catalogue import count
-from dataops_core.cli.commands import Group
+from dataops_core.cli.commands import Group, completes
 from dataops_core.cli.ids import session_of, snapshot_of
 from dataops_core.cli.invocation import Invocation, width
 from dataops_core.cli.text import line, moment, size, table
@@ -27,7 +27,7 @@ def context() -> None:
 
 
 @context.command("dump")
-@click.argument("session")
+@click.argument("session", shell_complete=completes("sessions"))
 @click.option("--without-artifacts", is_flag=True, help="Keep what is known of artifacts, not their contents.")
 @click.option("--no-compress", is_flag=True, help="Keep it as plain lines of JSON.")
 @click.pass_obj
@@ -39,10 +39,23 @@ def dump(call: Invocation, session: str, without_artifacts: bool, no_compress: b
 
 
 @context.command("load")
-@click.argument("snapshot")
-@click.option("--into", metavar="SESSION", help="Load it into this session; without it, it is only shown.")
-@click.option("--mode", metavar="MODE", help="replace (the default), merge or selective.")
-@click.option("--include", metavar="PART", multiple=True, help="A part that selective loads; may be repeated.")
+@click.argument("snapshot", shell_complete=completes("snapshots"))
+@click.option(
+    "--into",
+    metavar="SESSION",
+    help="Load it into this session; without it, it is only shown.",
+    shell_complete=completes("sessions"),
+)
+@click.option(
+    "--mode", metavar="MODE", help="replace (the default), merge or selective.", shell_complete=completes("modes")
+)
+@click.option(
+    "--include",
+    metavar="PART",
+    multiple=True,
+    help="A part that selective loads; may be repeated.",
+    shell_complete=completes("parts"),
+)
 @click.pass_obj
 def load(call: Invocation, snapshot: str, into: str | None, mode: str | None, include: tuple[str, ...]) -> None:
     """Show a snapshot, or load it into a session. Parts: messages, metadata, preferences, global_context, artifacts."""
@@ -62,7 +75,7 @@ def load(call: Invocation, snapshot: str, into: str | None, mode: str | None, in
 
 
 @context.command("checkpoint")
-@click.argument("session")
+@click.argument("session", shell_complete=completes("sessions"))
 @click.argument("label")
 @click.option("--with-artifacts", is_flag=True, help="Keep the contents of artifacts too.")
 @click.pass_obj
@@ -74,7 +87,7 @@ def checkpoint(call: Invocation, session: str, label: str, with_artifacts: bool)
 
 
 @context.command("restore")
-@click.argument("session")
+@click.argument("session", shell_complete=completes("sessions"))
 @click.argument("label")
 @click.pass_obj
 def restore(call: Invocation, session: str, label: str) -> None:
@@ -90,7 +103,7 @@ def restore(call: Invocation, session: str, label: str) -> None:
 
 
 @context.command("list")
-@click.argument("session")
+@click.argument("session", shell_complete=completes("sessions"))
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="At most this many.")
 @click.pass_obj
 def list_(call: Invocation, session: str, limit: int) -> None:

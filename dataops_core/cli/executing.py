@@ -144,7 +144,11 @@ def _kept(progress: Progress) -> Interrupted:
     if progress.run_id is None:
         return Interrupted("interrupted", hint="dataops runs list --open shows what is unfinished")
     if progress.over:
-        return Interrupted(f"interrupted; run {progress.run_id} is over", hint=f"dataops runs show {progress.run_id}")
+        return Interrupted(
+            f"interrupted; run {progress.run_id} is over",
+            hint=f"dataops runs show {progress.run_id}",
+            details={"run_id": progress.run_id, "session_id": progress.session_id},
+        )
     return Interrupted(
         f"interrupted; run {progress.run_id} is kept",
         hint=f"go on with: dataops runs resume {progress.run_id}",

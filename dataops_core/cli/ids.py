@@ -11,6 +11,7 @@ from dataops_core.cli.invocation import Invocation
 from dataops_core.errors import NotFound, UsageError, nearest
 
 if TYPE_CHECKING:
+    from dataops_core.artifact import Artifact
     from dataops_core.artifact_store import ArtifactStore
 
 _SHORTEST: Final = 4
@@ -74,8 +75,9 @@ def artifact_of(call: Invocation, given: str) -> str:
             for artifact in store.list_artifacts(session_id, name=given, limit=1):
                 return artifact.artifact_id
         session = _session_part(given)
-        sessions = [session] if session else recent
-        return _one(given, islice(_artifacts(store, sessions), _RECENT), error)
+        found = list(islice(_artifacts(store, [session] if session else recent), _RECENT))
+        names = [artifact.name for artifact in found if artifact.name]
+        return _one(given, [artifact.artifact_id for artifact in found], error, names=names)
 
 
 def snapshot_of(call: Invocation, given: str) -> str:
@@ -97,21 +99,23 @@ def snapshot_of(call: Invocation, given: str) -> str:
         return _one(given, known, error)
 
 
-def _artifacts(store: ArtifactStore, sessions: Iterable[str]) -> Iterator[str]:
+def _artifacts(store: ArtifactStore, sessions: Iterable[str]) -> Iterator[Artifact]:
     for session_id in sessions:
         try:
-            yield from (artifact.artifact_id for artifact in store.list_artifacts(session_id))
+            yield from store.list_artifacts(session_id)
         except NotFound:
             return
 
 
 def _session_part(given: str) -> str | None:
-    """Returns what stands before the dot of an id: its session, when that is whole."""
-    session_id, dot, _ = given.partition(".")
-    return session_id if dot and "…" not in session_id else None
+    """Returns what stands before the dot of an id, when it is a whole session id; a name may have a dot too."""
+    from dataops_core.storage.schema import is_session_id
+
+    session_id = given.partition(".")[0]
+    return session_id if "." in given and is_session_id(session_id) else None
 
 
-def _one(given: str, known: Iterable[str], error: NotFound, whole: bool = False) -> str:
+def _one(given: str, known: Iterable[str], error: NotFound, whole: bool = False, names: Iterable[str] = ()) -> str:
     ids = list(known)
     meant = [i for i in ids if _means(given, i)] if len(given) >= _SHORTEST else []
     if len(meant) > 1:
@@ -120,7 +124,7 @@ def _one(given: str, known: Iterable[str], error: NotFound, whole: bool = False)
         raise NotFound(f"{given!r:.80} is a part of an id, and this takes the whole one", hint=f"it is {meant[0]}")
     if meant:
         return meant[0]
-    raise NotFound(error.message, hint=nearest(given, ids) or error.hint) from None
+    raise NotFound(error.message, hint=nearest(given, [*ids, *names]) or error.hint) from None
 
 
 def _means(given: str, whole: str) -> bool:

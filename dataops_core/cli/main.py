@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -15,8 +16,11 @@ from dataops_core.cli.invocation import Interrupted, Invocation, ReaderGone
 from dataops_core.errors import DataOpsError, UsageError
 
 _HERE: Final = "dataops_core.cli"
+#: The variable by which a shell asks for completions.
+COMPLETE: Final = "_DATAOPS_COMPLETE"
 COMMANDS: Final = {
     "ask": Known(f"{_HERE}.ask:ask", "Ask in plain words; the workflow that fits is run."),
+    "chat": Known(f"{_HERE}.chat:chat", "Ask in a conversation, with history, completion and /commands."),
     "run": Known(f"{_HERE}.run:run", "Run a workflow by its name."),
     "list": Known(f"{_HERE}.catalogue:list_", "List the installed workflows."),
     "show": Known(f"{_HERE}.catalogue:show", "Show what a workflow does and takes."),
@@ -27,6 +31,8 @@ COMMANDS: Final = {
     "context": Known(f"{_HERE}.context:context", "Keep what a session is about, and bring it back."),
     "storage": Known(f"{_HERE}.storage:storage", "Check the stores, and sweep what is left over."),
     "config": Known(f"{_HERE}.config:config", "Show the settings and where they come from."),
+    "doctor": Known(f"{_HERE}.doctor:doctor", "Say what is wrong with this installation."),
+    "completion": Known(f"{_HERE}.completion:completion", "Print the script that makes Tab complete in a shell."),
 }
 
 
@@ -55,13 +61,23 @@ class Root(LazyGroup):
         """
         given = list(sys.argv[1:] if args is None else args)
         call = Invocation()
+        if COMPLETE in os.environ:
+            self._complete(call, prog_name or "dataops")
         try:
             done = super().main(given, prog_name or "dataops", complete_var, standalone_mode=False, obj=call, **extra)
             call.status = done or call.status  # what --help exits with
         except BaseException as error:
             call.json = call.json or "--json" in given[: given.index("--") if "--" in given else None]
-            _tell(call, error.__cause__ if isinstance(error, _Through) and error.__cause__ else error)
+            report(call, error.__cause__ if isinstance(error, _Through) and error.__cause__ else error)
         sys.exit(call.status)
+
+    def _complete(self, call: Invocation, prog_name: str) -> NoReturn:
+        """Answers a shell that asks what can be typed. An error in the middle of a command line would help nobody."""
+        from dataops_core.cli import completion  # noqa: F401  it teaches click our way with bash
+
+        with contextlib.redirect_stderr(None), contextlib.suppress(Exception):
+            super().main([], prog_name, COMPLETE, standalone_mode=False, obj=call)
+        sys.exit(exits.FAILED)
 
     def invoke(self, ctx: click.Context) -> None:
         """Runs the command; how it ends is in the invocation's status."""
@@ -73,7 +89,7 @@ class Root(LazyGroup):
             raise _Through from error
 
 
-def _tell(call: Invocation, error: BaseException) -> None:
+def report(call: Invocation, error: BaseException) -> None:
     """Prints an error and sets the status; the traceback too with `--debug`."""
     if isinstance(error, ReaderGone):
         call.status = exits.READER_GONE

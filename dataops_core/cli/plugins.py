@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dataops_core.cli.catalogue import count, distribution_version
-from dataops_core.cli.commands import Group, verify_command
+from dataops_core.cli.commands import Group, completes, verify_command
 from dataops_core.cli.exits import status_of
 from dataops_core.cli.invocation import Invocation, width
 from dataops_core.cli.text import table
@@ -30,7 +30,7 @@ def list_(call: Invocation, check: bool) -> None:
     """List the installed plugins; broken ones with their cause."""
     found = call.plugins
     found.manifests()
-    failures = {entry.key: _check(found, entry) for entry in found.entries()} if check else {}
+    failures = {entry.key: fault(found, entry) for entry in found.entries()} if check else {}
     rows = _rows(found, "ok" if check else "installed", {key: error for key, error in failures.items() if error})
     header = ("GROUP", "NAME", "DISTRIBUTION", "VERSION", "STATUS")
     shown = ((r["group"] or "-", r["name"], r["distribution"], r["version"], _status(r)) for r in rows)
@@ -40,7 +40,7 @@ def list_(call: Invocation, check: bool) -> None:
 
 
 @plugins.command("validate")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=completes("plugins"))
 @click.pass_obj
 def validate(call: Invocation, name: str | None) -> None:
     """Load a plugin, or all of them, and check that it keeps its contract.
@@ -51,14 +51,14 @@ def validate(call: Invocation, name: str | None) -> None:
     found.manifests()
     wanted = None if name is None else {name, name.replace("-", "_")}
     entries = [e for e in found.entries() if wanted is None or e.name in wanted or e.key in wanted]
-    failures = [_check(found, entry) for entry in entries]
+    failures = [fault(found, entry) for entry in entries]
     checked = {entry.key for entry in entries}
     for failure in found.failures:  # what discovery refused is no entry
         key = f"{failure.group}:{failure.name}"
         if key not in checked and (wanted is None or failure.name in wanted or key in wanted):
             failures.append(failure.error())
     if wanted is not None and not failures:
-        raise _unknown(str(name), found)
+        raise _unknown(str(name), wanted, found)
     rows = [
         {"group": e.group, "name": e.name, "distribution": e.distribution, "error": f.as_dict() if f else None}
         for e, f in zip(entries, failures, strict=False)
@@ -74,8 +74,11 @@ def validate(call: Invocation, name: str | None) -> None:
         call.status = status_of({"code": "plugin_failed"})
 
 
-def _check(found: Plugins, entry: Entry) -> PluginFailed | None:
-    """Loads a plugin, and builds the graph of a workflow; returns what is wrong."""
+def fault(found: Plugins, entry: Entry) -> PluginFailed | None:
+    """Loads a plugin, and builds the graph of a workflow; returns what is wrong, or None."""
+    from dataops_core.plugin.failures import PluginFailure
+    from dataops_core.plugin.guard import guarded
+
     found.verify["dataops.commands"] = verify_command
     try:
         found.load(entry.group, entry.name)
@@ -83,10 +86,22 @@ def _check(found: Plugins, entry: Entry) -> PluginFailed | None:
             from dataops_core.execution.graphs import build
             from dataops_core.workflow_registry import WORKFLOW_REGISTRY
 
-            build(WORKFLOW_REGISTRY.get(entry.name), found.manifest(entry.name), None, [])
+            with guarded():
+                build(WORKFLOW_REGISTRY.get(entry.name), found.manifest(entry.name), None, [])
     except PluginFailed as error:
         return error
+    except Exception as error:  # its class or graph is a stranger's code, and may end the process too
+        return PluginFailure(entry.name, entry.group, entry.distribution, "verify", error).error()
     return None
+
+
+def faults(found: Plugins) -> dict[str, PluginFailed]:
+    """Loads every plugin; returns what is wrong, by `group:name`, with what discovery refused."""
+    found.manifests()
+    broken = {entry.key: error for entry in found.entries() if (error := fault(found, entry))}
+    for failure in found.failures:
+        broken.setdefault(f"{failure.group}:{failure.name or failure.distribution}", failure.error())
+    return broken
 
 
 def _rows(found: Plugins, sound: str, failed: dict[str, PluginFailed]) -> list[dict[str, Any]]:
@@ -124,6 +139,9 @@ def _why(row: dict[str, Any]) -> str:
     return f"  {error['message']}{' (try: ' + error['hint'] + ')' if error['hint'] else ''}" if error else ""
 
 
-def _unknown(name: str, found: Plugins) -> DataOpsError:
+def _unknown(name: str, wanted: set[str], found: Plugins) -> DataOpsError:
+    for entry, setting in found.blocked.values():
+        if wanted & {entry.name, entry.key}:
+            return PluginFailed(f"plugin {name!r:.80} is switched off by {setting}", hint=f"change {setting}")
     known = {e.name for e in found.entries()} | {e.key for e in found.entries()}
     return NotFound(f"no plugin {name!r:.80}", hint=nearest(name, known) or "dataops plugins list")

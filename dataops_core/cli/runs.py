@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dataops_core.cli.commands import Group
+from dataops_core.cli.commands import Group, completes
 from dataops_core.cli.ids import run_of, session_of
 from dataops_core.cli.invocation import Invocation, width
 from dataops_core.cli.text import duration, moment, table
@@ -31,8 +31,8 @@ def runs() -> None:
 
 
 @runs.command("list")
-@click.option("-s", "--session", metavar="ID", help="Only runs of this session.")
-@click.option("--status", metavar="STATUS", help="Only runs with this status.")
+@click.option("-s", "--session", metavar="ID", help="Only runs of this session.", shell_complete=completes("sessions"))
+@click.option("--status", metavar="STATUS", help="Only runs with this status.", shell_complete=completes("statuses"))
 @click.option(
     "--open",
     "is_open",
@@ -70,7 +70,7 @@ def list_(call: Invocation, session: str | None, status: str | None, is_open: bo
 
 
 @runs.command("show")
-@click.argument("run")
+@click.argument("run", shell_complete=completes("runs"))
 @click.pass_obj
 def show(call: Invocation, run: str) -> None:
     """Show a run: its values, its nodes, what it kept and how it ended."""
@@ -84,7 +84,7 @@ def show(call: Invocation, run: str) -> None:
 
 
 @runs.command("resume")
-@click.argument("run", required=False)
+@click.argument("run", required=False, shell_complete=completes("runs"))
 @click.option("--force", is_flag=True, help="Take it over from a worker that is still at it.")
 @click.option("--trace", "traced", is_flag=True, help="Show each node with its time and artifacts.")
 @click.pass_obj
@@ -117,7 +117,7 @@ def resume(call: Invocation, run: str | None, force: bool, traced: bool) -> None
 
 
 @runs.command("cancel")
-@click.argument("run")
+@click.argument("run", shell_complete=completes("runs"))
 @click.pass_obj
 def cancel(call: Invocation, run: str) -> None:
     """Cancel an unfinished run: nothing more of it is kept, and the next in its session goes on.

@@ -11,7 +11,7 @@ import click
 
 from dataops_core.cli import exits
 from dataops_core.cli.catalogue import count
-from dataops_core.cli.commands import Group
+from dataops_core.cli.commands import Group, completes
 from dataops_core.cli.ids import session_of
 from dataops_core.cli.invocation import Invocation, is_terminal, width
 from dataops_core.cli.text import moment, table
@@ -50,7 +50,7 @@ def list_(call: Invocation, user: str | None, everybody: bool, limit: int) -> No
 
 
 @sessions.command("show")
-@click.argument("session")
+@click.argument("session", shell_complete=completes("sessions"))
 @click.option(
     "--limit", type=click.IntRange(0, 100_000), default=20, show_default=True, help="At most this many messages."
 )
@@ -67,7 +67,7 @@ def show(call: Invocation, session: str, limit: int) -> None:
 
 
 @sessions.command("delete")
-@click.argument("session")
+@click.argument("session", shell_complete=completes("sessions"))
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
 def delete(call: Invocation, session: str, yes: bool) -> None:
@@ -91,7 +91,7 @@ def delete(call: Invocation, session: str, yes: bool) -> None:
 
 
 @sessions.command("archive")
-@click.argument("session")
+@click.argument("session", shell_complete=completes("sessions"))
 @click.pass_obj
 def archive(call: Invocation, session: str) -> None:
     """Move a session's messages and runs into one compressed file. SESSION is its whole id.

@@ -37,6 +37,17 @@ def status() -> int:
     return TERMINATED if _terminated else INTERRUPTED
 
 
+def terminated() -> bool:
+    """Says whether SIGTERM came: whoever goes on after Ctrl-C must end then."""
+    return _terminated
+
+
+def settled() -> None:
+    """What was interrupted has ended; the next Ctrl-C is a first one again."""
+    global _first_at
+    _first_at = None
+
+
 def _interrupt(number: int, frame: FrameType | None) -> None:
     global _first_at
     now = time.monotonic()

@@ -43,7 +43,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path) -> Iterato
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), root, os.environ.get("PYTHONPATH", "")]))
     for name in ("NO_COLOR", "FORCE_COLOR", "LOG_LEVEL", "LOG_FORMAT", "PYTHONDONTWRITEBYTECODE"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("DATAOPS_PLUGINS_BLOCK", "dataops-data-profiler")
+    monkeypatch.setenv("DATAOPS_PLUGINS_BLOCK", "dataops-data-profiler,dataops-jil-parser,dataops-sql-lineage")
     install_workflow(folder, "three_steps", STEPS, MANIFEST)
     yield folder
     for name in [m for m in sys.modules if m.split(".")[0] in ("three_steps", "apart", "broken_flow", "toy_commands")]:

@@ -114,11 +114,12 @@ def test_plugins_list_loads_only_when_asked(dataops, broken):
     assert {n: r["status"] for n, r in rows.items()} == {
         "sqlite": "installed", "file": "installed", "three_steps": "installed", "hostile": "installed",
         "bad_code": "installed", "bad_manifest": "broken", "data_profiler": "blocked",
+        "jil_parser": "blocked", "sql_lineage": "blocked",
     }  # fmt: skip
     result = dataops("plugins", "list", "--check")
     assert result.exit_code == 0
     assert "broken" in next(line for line in result.stdout.splitlines() if " bad_code " in line)
-    assert result.stderr.endswith("7 plugins, 3 broken\n")  # hostile registers no workflow class
+    assert result.stderr.endswith("9 plugins, 3 broken\n")  # hostile registers no workflow class
 
 
 def test_plugins_validate_one_or_all(dataops, broken):

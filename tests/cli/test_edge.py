@@ -20,7 +20,10 @@ from dataops_core.cli.artifacts import file_name
 from tests.cli.program import finish, start
 from tests.toys import install_workflow
 
-HEAVY = ("langgraph", "langchain_core", "pydantic", "structlog", "asyncio", "sqlite3", "rich", "three_steps")
+HEAVY = (
+    *("langgraph", "langchain_core", "pydantic", "structlog", "asyncio", "sqlite3", "rich", "prompt_toolkit"),
+    "three_steps",
+)
 
 
 def every_code():

@@ -97,7 +97,8 @@ def test_artifacts_list_filters(dataops, session, ids):
     assert [a["artifact_id"] for a in debug] == [ids["thr"]]
     named = told(dataops("artifacts", "list", session, "--name", "one.json", "--json"))["artifacts"]
     assert [a["artifact_id"] for a in named] == [ids["one"]]
-    assert dataops("artifacts", "list", session, "--run", "none").stderr == "no artifacts\n"
+    assert dataops("artifacts", "list", session, "--name", "none").stderr == "no artifacts\n"
+    assert dataops("artifacts", "list", session, "--run", "none").exit_code == 3
     assert dataops("artifacts", "list", session, "--type", "reslt").exit_code == 2
     assert told(dataops("artifacts", "list", session, "--limit", "2", "--json"))["more"] is True
 
