@@ -1,0 +1,164 @@
+"""Nothing crashes, hangs or fills the memory."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from sql_lineage import flow
+from sql_lineage.answer import answer
+from sql_lineage.diagram import diagram
+from sql_lineage.lineage import deeply, trace
+from sql_lineage.script import MOST_CTES
+
+from dataops_core.errors import DataOpsError
+
+N = 10_000
+WORDS = st.sampled_from(
+    "SELECT FROM WHERE t u a b * , ( ) AS JOIN ON USING WITH x UNION ALL INSERT INTO CREATE TABLE VIEW MERGE WHEN"
+    " MATCHED THEN UPDATE SET = DELETE ; . 1 'x' OVER PARTITION BY LATERAL UNNEST VALUES CASE END BEGIN PIVOT FOR IN"
+    " EXISTS RECURSIVE PROCEDURE NATURAL GROUP ORDER EXCEPT DROP ALTER RENAME TO".split()
+)
+SLOW = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def tried(sql: str, dialect: str = "auto") -> None:
+    """Traces what may be no SQL: an answer, or an error of ours in one safe line."""
+    try:
+        found, asked = trace(sql=sql, dialect=dialect)
+        told = answer(found, asked)
+        assert diagram(found).startswith("flowchart LR\n")
+    except DataOpsError as error:
+        told = error.message
+    assert all(line.isprintable() for line in told.split("\n"))
+
+
+@SLOW
+@given(st.text(max_size=200), st.sampled_from(["auto", "bigquery", "tsql", "snowflake", "postgres"]))
+@example("SELECT \ud800", "auto")
+@example("\0", "auto")
+def test_any_text(sql: str, dialect: str) -> None:
+    tried(sql, dialect)
+
+
+@SLOW
+@given(st.lists(WORDS, max_size=40), st.sampled_from(["auto", "duckdb", "oracle", "hive", "mysql"]))
+@example("MERGE INTO t USING u ON a".split(), "auto")
+@example("WITH x AS ( SELECT * FROM x ) SELECT * FROM x".split(), "auto")
+@example("WITH RECURSIVE x AS ( SELECT * FROM x UNION SELECT * FROM x ) SELECT * FROM x".split(), "auto")
+def test_any_words_of_sql(words: list[str], dialect: str) -> None:
+    tried(" ".join(words), dialect)
+
+
+@pytest.mark.parametrize(
+    "deep",
+    [
+        "SELECT " + "(" * N + "1" + ")" * N,
+        "SELECT a FROM " + "(SELECT a FROM " * N + "t" + ")" * N,
+        "SELECT " + "f(" * N + "1" + ")" * N,
+        "SELECT " + "CASE WHEN " * N + "1",
+        "SELECT " + "NOT " * N + "1",
+        "SELECT " + "[" * N,
+    ],
+    ids=["parentheses", "subqueries", "functions", "case", "not", "brackets"],
+)
+def test_deep_nesting_is_one_clear_line(traced: Any, deep: str) -> None:
+    found = traced(f"{deep};\nSELECT a FROM t")
+    assert [e["message"] for e in found.found["errors"]] == ["the statement is nested too deeply to be read"]
+    assert found.columns == {"a": {"t.a"}}
+
+
+def test_what_people_nest_is_read(traced: Any) -> None:
+    assert traced("SELECT " + "(" * 300 + "a" + ")" * 300 + " AS x FROM t").columns == {"x": {"t.a"}}
+    assert traced("SELECT " + "replace(" * 200 + "a" + ", 'x', 'y')" * 200 + " AS x FROM t").columns == {"x": {"t.a"}}
+
+
+def test_a_long_chain_and_a_long_script(traced: Any) -> None:
+    terms = " AND ".join(f"a{i} = {i}" for i in range(3000))
+    found = traced(f"SELECT a FROM t WHERE {terms};" + "SELECT b FROM u;" * 500)
+    assert len(found.found["statements"]) == 501
+    assert len(found.found["statements"][0]["conditions"]) == 3000
+
+
+def test_too_many_ctes_are_one_clear_line(traced: Any) -> None:
+    ctes = ", ".join(f"c{i} AS (SELECT a FROM t)" for i in range(MOST_CTES + 1))
+    found = traced(f"WITH {ctes} SELECT a FROM c1; SELECT a FROM t")
+    assert [e["message"] for e in found.found["errors"]] == [
+        "the statement has 1001 CTEs; 1000 are the most that are followed"
+    ]
+    assert found.columns == {"a": {"t.a"}}
+
+
+LARGE = {
+    "columns": "SELECT " + ", ".join(f"t.a{i} + u.b{i} AS c{i}" for i in range(3000)) + " FROM t JOIN u ON t.k = u.k",
+    "joins": "SELECT k, x FROM t " + " ".join(f"JOIN t{i} USING (k)" for i in range(4000)),
+    "unknown names": "SELECT "
+    + ", ".join(f"x{i}" for i in range(4000))
+    + " FROM "
+    + ", ".join(f"t{i}" for i in range(4000)),
+    "union": " UNION ALL ".join(f"SELECT a{i} AS x FROM t{i}" for i in range(2500)),
+    "views": ";".join(f"CREATE VIEW v{i} AS SELECT a FROM v{i - 1}" for i in range(1500)),
+    "subqueries": "SELECT " + ", ".join(f"(SELECT max(b) FROM u{i}) AS c{i}" for i in range(1500)) + " FROM t",
+    "routine": "CREATE PROCEDURE p() AS BEGIN " + "UPDATE t SET a = b; " * 2500 + "END;",
+    "begins": "CREATE PROCEDURE p() AS " + "BEGIN " * 20_000,
+    "semicolons": ";" * 100_000 + "SELECT 1",
+    "errors": "SELEC a b c;" * 5000,
+    "dots": "SELECT a" + ".a" * 20_000 + " FROM t",
+}
+
+
+@pytest.mark.parametrize("sql", LARGE.values(), ids=list(LARGE))
+def test_what_grows_by_the_square_elsewhere_ends_soon(sql: str) -> None:
+    start = time.process_time()
+    tried(sql)
+    assert time.process_time() - start < 30  # two to four seconds; the square of it would be minutes
+
+
+def test_a_query_of_a_megabyte_needs_little_memory() -> None:
+    code = (
+        "import resource\n"
+        "from sql_lineage.lineage import trace\n"
+        "listed = ', '.join(f\"'{i}'\" for i in range(120_000))\n"
+        "sql = f'SELECT a FROM t WHERE k IN ({listed})'\n"
+        "assert len(sql) > 1_000_000\n"
+        "assert trace(sql=sql)[0]['statements'][0]['conditions'] == [{'table': 't', 'column': 'k'}]\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)\n"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert int(out.stdout) < 500  # MiB
+
+
+def test_too_many_links_are_refused(traced: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flow, "MOST_LINKS", 1000)
+    with pytest.raises(DataOpsError, match="more than 1000 links"):
+        traced(
+            "WITH "
+            + ", ".join(f"c{i} AS (SELECT a, b FROM {f'c{i - 1}' if i else 't'})" for i in range(999))
+            + " SELECT a FROM c9"
+        )
+
+
+def test_names_that_mean_each_other(traced: Any) -> None:
+    assert traced("WITH x AS (SELECT a FROM x) SELECT a FROM x").columns == {"a": {"x.a"}}
+    found = traced("CREATE VIEW v AS SELECT a FROM w; CREATE VIEW w AS SELECT a FROM v; SELECT a FROM v")
+    assert found.columns == {"a": {"w.a"}}
+    assert traced("SELECT * FROM (VALUES ((SELECT max(a) FROM t))) AS v (x)").last["columns"]
+
+
+def test_the_stack_and_its_limit_are_put_back() -> None:
+    before = sys.getrecursionlimit(), threading.stack_size()
+    with pytest.raises(ValueError, match="no"):
+        deeply(lambda: (_ for _ in ()).throw(ValueError("no")))
+    assert deeply(sys.getrecursionlimit) > before[0]
+    assert (sys.getrecursionlimit(), threading.stack_size()) == before
+
+
+def test_sqlglot_prints_nothing(traced: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    traced("GRANT \x1b[31m ALL ON x; REPLACE INTO t SELECT 1; SELECT a FROM t", "mysql")
+    assert capfd.readouterr() == ("", "")

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from sql_lineage import schema_file
+from sql_lineage.lineage import trace
+
+from dataops_core.errors import InvalidValue, NotFound
+
+
+def sources(
+    tmp_path: Path, name: str, text: str, sql: str = "SELECT * FROM orders", dialect: str = "auto"
+) -> list[str]:
+    path = tmp_path / name
+    path.write_text(text)
+    found, _ = trace(sql=sql, schema_file=str(path), dialect=dialect)
+    return [f"{s['table']}.{s['column']}" for c in found["statements"][-1]["columns"] for s in c["sources"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("s.json", json.dumps({"sales.orders": ["id", "amount"]})),
+        ("s.json", json.dumps({"sales": {"orders": ["id", "amount"]}})),
+        ("s.json", json.dumps({"sales": {"orders": {"id": "int", "amount": None}}})),
+        ("s.json", json.dumps({"sales": {"orders": [{"name": "id"}, {"name": "amount", "type": "int"}]}})),
+        ("s.txt", json.dumps({"sales.orders": ["id", "amount"]})),
+        ("s.yaml", "sales:\n  orders:\n    id: int\n    amount: decimal(10, 2)\n"),
+        ("s.sql", "CREATE TABLE sales.orders (id INT PRIMARY KEY, amount DECIMAL(10, 2), CHECK (amount > 0));"),
+        ("s.sql", "CREATE TABLE IF NOT EXISTS sales.orders (id INT, amount INT); CREATE INDEX i ON sales.orders (id);"),
+    ],
+)
+def test_forms(tmp_path: Path, name: str, text: str) -> None:
+    assert sources(tmp_path, name, text) == ["sales.orders.id", "sales.orders.amount"]
+
+
+def test_views_of_the_schema_are_tables_of_the_script(tmp_path: Path) -> None:
+    text = "CREATE TABLE t (id INT, a INT); CREATE VIEW orders AS SELECT id, a AS b FROM t;"
+    assert sources(tmp_path, "s.sql", text) == ["orders.id", "orders.b"]
+
+
+def test_a_name_that_could_be_of_two_tables_is_neither(tmp_path: Path) -> None:
+    text = json.dumps({"a.orders": ["id"], "b.orders": ["id", "x"]})
+    assert sources(tmp_path, "s.json", text) == []
+    assert sources(tmp_path, "s.json", text, "SELECT * FROM b.orders") == ["b.orders.id", "b.orders.x"]
+
+
+def test_names_are_compared_as_the_dialect_does(tmp_path: Path) -> None:
+    assert sources(tmp_path, "s.json", '{"orders": ["Id"]}', "SELECT ID FROM ORDERS", "snowflake") == ["orders.Id"]
+
+
+def test_an_error_in_the_schema_is_said_and_the_rest_used(tmp_path: Path) -> None:
+    path = tmp_path / "s.sql"
+    path.write_text("CREATE TABLE orders (id INT);\nCREATE TABLE (;")
+    found, _ = trace(sql="SELECT * FROM orders", schema_file=str(path))
+    assert found["notes"][0].startswith("schema s.sql, line 2, column ")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("s.json", "[1, 2]"),
+        ("s.json", "{"),
+        ("s.json", "{}"),
+        ("s.json", '{"t": "x"}'),
+        ("s.json", '{"t": [[1]]}'),
+        ("s.json", '{"a": {"b": {"c": {"d": {"e": ["x"]}}}}}'),
+        ("s.json", "[" * 100_000),
+        ("s.yaml", "a: [b"),
+        ("s.yaml", "!!python/object/apply:os.system ['true']"),
+        ("s.sql", "SELECT 1"),
+        ("s.sql", "CREATE TABLE ("),
+        ("s.sql", "   "),
+    ],
+)
+def test_what_is_no_schema(tmp_path: Path, name: str, text: str) -> None:
+    with pytest.raises(InvalidValue, match=r"s\.(json|yaml|sql)") as raised:
+        sources(tmp_path, name, text)
+    assert "\n" not in raised.value.message and raised.value.hint
+
+
+def test_no_file(tmp_path: Path) -> None:
+    with pytest.raises(NotFound):
+        trace(sql="SELECT 1", schema_file=str(tmp_path / "none.json"))
+
+
+def test_its_size_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schema_file, "MOST_COLUMNS", 100)
+    bomb = "a: &a [x, y, z, x, y, z, x, y, z]\n" + "".join(f"b{i}: *a\n" for i in range(50))
+    with pytest.raises(InvalidValue, match="more than 100 columns"):
+        sources(tmp_path, "s.yaml", bomb)
