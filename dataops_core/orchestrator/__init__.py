@@ -5,8 +5,21 @@ without a model, or finds that the message answers a question, chooses among wor
 executes the workflow on its own thread. A message that asks for no run is answered at once.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from dataops_core.orchestrator.explaining import explain
-from dataops_core.orchestrator.graph import listening, orchestrator_graph
 from dataops_core.orchestrator.state import OrchestratorState
 
+if TYPE_CHECKING:
+    from dataops_core.orchestrator.graph import listening, orchestrator_graph
+
 __all__ = ["OrchestratorState", "explain", "listening", "orchestrator_graph"]
+
+
+def __getattr__(name: str) -> Any:
+    # LangGraph takes most of a second to import, and who only explains does not need it.
+    if name not in ("listening", "orchestrator_graph"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from dataops_core.orchestrator import graph
+
+    return getattr(graph, name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from jil_parser.document import Asked, Document
 from jil_parser.network import Network
@@ -21,7 +21,7 @@ def answer(found: Document, network: Network) -> str:
     """Returns the answer: paragraphs of plain text, safe for a terminal."""
     parts = [*found["notes"]]
     if asked := found["asked"]:
-        parts += _job(asked, network, found)
+        parts += _job(asked, network)
         parts.append(_file(found))
         parts += _problems(found)
     else:
@@ -29,16 +29,16 @@ def answer(found: Document, network: Network) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _job(asked: Asked, network: Network, found: Document) -> list[str]:
+def _job(asked: Asked, network: Network) -> list[str]:
     name = shown(asked["job"])
     parts = []
     if asked["named_by"] == "query":
         parts.append(f"The question names the job {name}, so this is about it.")
     parts.append(_head(asked, network))
     if asked["before"] is not None:
-        parts.append(_before(asked, asked["before"], network, found))
+        parts.append(_before(asked, asked["before"], network))
     if asked["after"] is not None:
-        parts.append(_after(asked, asked["after"], network))
+        parts.append(_after(asked, asked["after"]))
     apart = [f"does not start while {shown(r['on'])} runs{_through(r)}" for r in asked["not_while"]]
     apart += [f"while it runs, {shown(r['waits'])} does not start" for r in asked["keeps_out"]]
     if apart:
@@ -65,6 +65,8 @@ def _head(asked: Asked, network: Network) -> str:
         own = "It" if holder == name else f"Box {shown(holder)}"
         if condition := network.jobs[holder]["conditions"].get("condition"):
             lines.append(f"{own} starts when (line {condition['line']}): {shown(condition['text'], 300)}")
+            if condition["tree"] is None:
+                lines.append("This condition cannot be read, so what it waits for is missing below.")
         attributes = network.jobs[holder]["attributes"]
         if clock := [f"{key} {shown(attributes[key], 60)}" for key in SCHEDULE if key in attributes]:
             off = attributes.get("date_conditions", "").lower() not in YES
@@ -75,9 +77,13 @@ def _head(asked: Asked, network: Network) -> str:
     return "\n".join(lines)
 
 
-def _before(asked: Asked, related: Sequence[Related], network: Network, found: Document) -> str:
+def _before(asked: Asked, related: Sequence[Related], network: Network) -> str:
     name = shown(asked["job"])
     if not related:
+        holders = [network.jobs[holder] for holder in (asked["job"], *asked["boxes"]) if holder in network.jobs]
+        unread = any(c["tree"] is None for job in holders for c in job["conditions"].values())
+        if unread:
+            return f"Before {name}: nothing is known, since a condition cannot be read."
         return f"Before {name}: nothing has to run."
     needed = [item for item in related if item["needed"] is not False]
     title = f"Before {name}: {_count(len(related), 'job')}"
@@ -86,7 +92,7 @@ def _before(asked: Asked, related: Sequence[Related], network: Network, found: D
     return _by_distance(f"{title}.", related, lambda item: [_waits_for(r, item) for r in item["reasons"]])
 
 
-def _after(asked: Asked, related: Sequence[Related], network: Network) -> str:
+def _after(asked: Asked, related: Sequence[Related]) -> str:
     name = shown(asked["job"])
     if not related:
         return f"After {name}: nothing waits for it."
@@ -95,13 +101,13 @@ def _after(asked: Asked, related: Sequence[Related], network: Network) -> str:
     )
 
 
-def _by_distance(title: str, related: Sequence[Related], why: object) -> str:
+def _by_distance(title: str, related: Sequence[Related], why: Callable[[Related], list[str]]) -> str:
     lines, distance = [title], 0
     for item in related[:MOST]:
         if item["distance"] != distance:
             distance = item["distance"]
             lines.append("  directly:" if distance == 1 else f"  over {distance} waits:")
-        reasons = list(dict.fromkeys(why(item)))  # type: ignore[operator]
+        reasons = list(dict.fromkeys(why(item)))
         more = f"; and {len(reasons) - 3} more" if len(reasons) > 3 else ""
         missing = "" if item["defined"] else " [not defined in this file]"
         lines.append(f"    {shown(item['job'])}{missing}: {'; '.join(reasons[:3])}{more}")

@@ -116,4 +116,5 @@ def test_hostile_names_are_printable(batch: Make, job: Write) -> None:
 
 def test_a_partial_job_and_an_unread_condition_are_said(batch: Make) -> None:
     text = answered(batch("update_job: A\ncondition: s(\n"), "A")
-    assert "only updates it" in text and "s(" in text
+    assert "only updates it" in text and "(line 2): s(\nThis condition cannot be read" in text
+    assert "Before A: nothing is known, since a condition cannot be read." in text

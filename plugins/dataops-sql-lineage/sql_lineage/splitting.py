@@ -23,6 +23,7 @@ _NO_STATEMENT = frozenset({"DECLARE", "RETURN", "PRINT"})
 _OTHERS = frozenset({"EXEC", "EXECUTE", "IF", "WHILE", "USE", "SET", "COMMIT", "ROLLBACK"})
 _BEGIN_LINES = VERBS - {"WITH", "FROM"} | {*_NO_STATEMENT, *_OTHERS}
 _ASK_FOR_MORE = frozenset({"AS", "THEN", "FOR", "AFTER", "OF", "UNION", "ALL", "EXCEPT", "INTERSECT", ",", "OR"})
+_OF_ALTER = frozenset({"COLUMN", "CONSTRAINT"})
 _BEFORE_VERBS = frozenset({"WITH", "IF", "WHILE", "ELSE", "BEGIN"})
 # Control flow: a word that stands before a statement, one with a condition before it, and one that has none.
 _PREFIXES = frozenset({"BEGIN", "ELSE", "THEN", "LOOP", "DO", "REPEAT", "TRY", "CATCH", "TRAN", "ATOMIC"})
@@ -96,12 +97,12 @@ def at_lines(tokens: Sequence[Token]) -> Iterator[list[Token]]:
     for i, token in enumerate(tokens):
         word = word_of(token)
         depth += (token.token_type == TokenType.L_PAREN) - (token.token_type == TokenType.R_PAREN)
-        cases += word == "CASE"
         if depth == 0:
             before = tokens[i - 1] if i else None
-            begins_line = before is not None and before.line != token.line and word_of(before) not in _ASK_FOR_MORE
-            new = False
-            if word == "END" and cases:
+            new = not part
+            if word == "CASE":
+                cases += 1
+            elif word == "END" and cases:
                 cases -= 1
             elif not cases and word in ("END", "BEGIN", "ELSE"):
                 new = True
@@ -109,19 +110,21 @@ def at_lines(tokens: Sequence[Token]) -> Iterator[list[Token]]:
                 wants_verb, wants_query = False, word == "INSERT"
             elif wants_query and word in ("SELECT", "EXEC", "EXECUTE", "VALUES"):
                 wants_query = False
+            elif word == "WITH" and before is not None and word_of(before) == "AS":
+                wants_verb = True  # CREATE VIEW v AS WITH c AS (…) SELECT
             elif word in TRANSACTION - {""} and [word_of(each) for each in part] == ["BEGIN"]:
                 wants_verb = False
             elif wants_set and word == "SET":
                 wants_set = False
-            elif word in _BEGIN_LINES and begins_line:
-                new = True
-            if new and part:
-                yield part
-                part = []
+            elif word in _BEGIN_LINES and before is not None and before.line != token.line:
+                part_of = word in ("ALTER", "DROP") and word_of(tokens[min(i + 1, len(tokens) - 1)]) in _OF_ALTER
+                new = new or not (part_of or word_of(before) in _ASK_FOR_MORE)
+            if new:
+                if part:
+                    yield part
+                part, cases = [], int(word == "CASE")
+                wants_verb, wants_query, wants_set = word in _BEFORE_VERBS, word == "INSERT", False
             wants_set = wants_set or word in ("UPDATE", "ALTER")
-            if not part:
-                wants_set = word in ("UPDATE", "ALTER")
-                wants_verb, wants_query, cases = word in _BEFORE_VERBS, word == "INSERT", 0
         part.append(token)
     if part:
         yield part

@@ -67,6 +67,12 @@ END
 BEGIN TRAN
 TRUNCATE TABLE n
 COMMIT TRAN
+IF @x = 1
+  UPDATE m SET a = (CASE WHEN b = 1 THEN 2 END)
+ELSE
+  EXEC foo
+ALTER TABLE m
+ALTER COLUMN a INT
 """
 
 
@@ -84,6 +90,7 @@ def test_tsql_needs_no_semicolons() -> None:
     assert found(TSQL, "tsql") == [
         (2, "select"), (5, "drop"), (6, "update"), (9, "delete"), (10, "union"), (15, "merge"), (19, "insert"),
         (23, "insert"), (24, "set"), (26, "transaction"), (27, "truncatetable"), (28, "commit"),
+        (30, "update"), (32, "execute"), (33, "alter"),
     ]  # fmt: skip
 
 
@@ -98,6 +105,11 @@ def test_branches_and_handlers_of_tsql() -> None:
         " ELSE INSERT INTO m SELECT b FROM v\nBEGIN TRY\nDELETE FROM m\nEND TRY\nBEGIN CATCH\nROLLBACK\nEND CATCH"
     )
     assert found(sql, "tsql") == [(1, "insert"), (1, "update"), (1, "insert"), (3, "delete"), (6, "rollback")]
+
+
+def test_a_view_with_ctes_of_tsql() -> None:
+    sql = "CREATE VIEW v\nAS\nWITH c AS (SELECT a FROM t)\nSELECT a\nFROM c\nGO\nSELECT a FROM v WITH (NOLOCK)"
+    assert found(sql, "tsql") == [(1, "create"), (7, "select")]
 
 
 def test_go_ends_a_batch() -> None:
