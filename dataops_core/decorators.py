@@ -10,7 +10,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, Protocol, TypeVar, cast, overload
 
 from dataops_core.contracts.middleware import NodeCall, NodeMiddleware, adrive, current_call, drive
 from dataops_core.middlewares.artifacts import Artifacts
@@ -96,7 +96,17 @@ def named(function: Any) -> str:
     return f"{function.__module__}.{name}" if name else ""
 
 
-def decorator(factory: Callable[..., NodeMiddleware]) -> Callable[..., Any]:
+class NodeDecorator(Protocol):
+    """A decorator of nodes, bare or with arguments; what it decorates keeps its type."""
+
+    @overload
+    def __call__(self, function: F, /) -> F: ...
+
+    @overload
+    def __call__(self, *args: Any, **kwargs: Any) -> Callable[[F], F]: ...
+
+
+def decorator(factory: Callable[..., NodeMiddleware]) -> NodeDecorator:
     """Turns a middleware class into a decorator that works bare (`@name`) and with arguments (`@name(...)`)."""
 
     @functools.wraps(factory, updated=())
@@ -106,7 +116,7 @@ def decorator(factory: Callable[..., NodeMiddleware]) -> Callable[..., Any]:
         middleware = factory(*args, **kwargs)
         return lambda function: wrap(middleware, function)
 
-    return apply
+    return cast(NodeDecorator, apply)
 
 
 with_artifacts = decorator(Artifacts)

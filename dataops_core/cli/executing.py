@@ -133,6 +133,8 @@ def _asked(outcome: Mapping[str, Any]) -> dict[str, Any] | None:
         message = f"do you mean {' or '.join(offered)}?"
     else:
         message = f"{outcome['workflow']} asks: {outcome['answer'] or question.get('prompt')}"
+        if (suggestion := question.get("suggestion")) is not None:
+            message += f" Perhaps {json.dumps(suggestion, ensure_ascii=False)}: yes takes it"
     return {
         "code": "question",
         "message": message,

@@ -14,6 +14,7 @@ from langchain_core.runnables.config import var_child_runnable_config
 from langgraph.errors import is_invalid_resume
 from langgraph.types import Command
 
+from dataops_core import history
 from dataops_core.errors import DataOpsError, FenceLost, RunTimeout
 from dataops_core.execution import questions
 from dataops_core.execution.graphs import async_only, graph_of, saver_of
@@ -146,6 +147,10 @@ def _running(scope: RunScope) -> Iterator[tuple[Any, Any, dict[str, Any]]]:
 def _input(graph: Any, scope: RunScope) -> dict[str, Any]:
     told = {**scope.run["input"], "session_id": scope.session_id, "workflow_name": scope.manifest.name}
     known = set(graph.channels)
+    if "user_query" in known and "user_query" not in told:
+        stores = scope.stores
+        asked = history.read(stores.records, stores.blobs, scope.session_id, scope.run["query_message"])
+        told["user_query"] = asked.content
     return {key: value for key, value in told.items() if key in known} or told
 
 

@@ -41,7 +41,7 @@ def test_explaining_says_why_and_leaves_nothing(dataops, home):
     result = dataops("ask", "--explain", "three steps with word=hi times=2")
     assert result.exit_code == 0
     first, why, *values = result.stdout.splitlines()
-    assert first.startswith("runs three_steps (confidence 0.9") or first.startswith("runs three_steps (confidence 1.0")
+    assert first.startswith(("runs three_steps (confidence 0.9", "runs three_steps (confidence 1.0"))
     assert why.startswith("  because three_steps knows 'three', 'steps'")
     assert "  word=\"hi\"  from 'word=hi' (key=value)" in values
     assert not (home / "dataops.db").exists()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from difflib import get_close_matches
 
-from dataops_core.contracts.middleware import current_call
 from dataops_core.errors import NotFound
 from jil_parser.network import Network
 from jil_parser.vocabulary import quoted, shown
@@ -14,16 +13,6 @@ from jil_parser.vocabulary import quoted, shown
 _WORDS = 2000
 _SPLIT = re.compile(r"""[\s"'`“”„‘’«»()\[\]{},;]+""")
 _LIKE_A_NAME = re.compile(r"[A-Z0-9][A-Z0-9_.#$@-]*_[A-Z0-9_.#$@-]*[A-Z0-9]")
-
-
-def query_of_run() -> str:
-    """Returns the words that asked for the run, or "" outside of one."""
-    call = current_call.get()
-    if call is None or call.services is None or call.run_id is None or call.session_id is None:
-        return ""
-    messages = call.services.sessions.get_messages(call.session_id, limit=50)
-    said = [message.content for message in messages if message.run_id == call.run_id and message.role == "user"]
-    return str(said[0]) if said else ""
 
 
 def known(network: Network, job: str) -> bool:

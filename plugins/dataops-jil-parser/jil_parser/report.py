@@ -15,15 +15,21 @@ from jil_parser.order import put_in_order
 
 
 def report(
-    definitions: Definitions, nesting: Nesting, job: str, direction: Direction, progress: Callable[[float, str], None]
+    definitions: Definitions,
+    nesting: Nesting,
+    job: str,
+    direction: Direction,
+    query: str,
+    progress: Callable[[float, str], None],
 ) -> dict[str, Any]:
     """Returns `dependencies` (the document), `diagram`, `dag` and `answer`.
 
     Args:
         definitions: what the file defines.
         nesting: the boxes, resolved.
-        job: the job of the parameter, or "" to look in the words that asked for the run.
+        job: the job of the parameter, or "" to look in the query.
         direction: what is asked of the job.
+        query: the words that asked for the run, or "".
         progress: told the share that is done, and a message.
 
     Raises:
@@ -36,7 +42,7 @@ def report(
     if job.strip():
         made["asked"] = ask(network, order, asked.required(network, job), direction, "parameter")
     else:
-        name, note = asked.named(network, asked.query_of_run())
+        name, note = asked.named(network, query)
         made["notes"] += [note] if note else []
         made["asked"] = ask(network, order, name, direction, "query") if name else None
     progress(0.9, "diagram and Airflow DAG")

@@ -18,6 +18,7 @@ class JilState(WorkflowState, total=False):
     file_path: str
     job: str
     direction: str
+    user_query: str
     definitions: dict[str, Any]
     nesting: dict[str, Any]
     dependencies: Any
@@ -49,9 +50,9 @@ def further(state: JilState) -> str:
     return "analyse" if state["nesting"]["done"] else "nest"
 
 
-@with_artifacts(key="dependencies", name="dependencies.json", content_type="application/json")  # type: ignore[untyped-decorator]
-@with_artifacts(key="diagram", name="dependencies.mmd", content_type="text/plain; charset=utf-8")  # type: ignore[untyped-decorator]
-@with_artifacts(key="dag", name="airflow_dag.py", content_type="text/x-python")  # type: ignore[untyped-decorator]
+@with_artifacts(key="dependencies", name="dependencies.json", content_type="application/json")
+@with_artifacts(key="diagram", name="dependencies.mmd", content_type="text/plain; charset=utf-8")
+@with_artifacts(key="dag", name="airflow_dag.py", content_type="text/x-python")
 def analyse(state: JilState) -> dict[str, Any]:
     """Puts the jobs in order, looks at the job that is asked for, and writes it all down."""
     from jil_parser.report import report
@@ -61,6 +62,7 @@ def analyse(state: JilState) -> dict[str, Any]:
         state["nesting"],  # type: ignore[arg-type]
         state.get("job", ""),
         state.get("direction", "both"),  # type: ignore[arg-type]
+        state.get("user_query", ""),
         _progress(),
     )
     return {**made, "definitions": {}, "nesting": {}, "success": True}

@@ -16,7 +16,7 @@ def answered(made: Any, job: str = "", direction: Any = "both") -> str:
     nesting = begin(made.jobs)
     while not nesting["done"]:
         nesting = resolve(nesting)
-    told: str = report(made.definitions, nesting, job, direction, lambda _share, _message: None)["answer"]
+    told: str = report(made.definitions, nesting, job, direction, "", lambda _share, _message: None)["answer"]
     assert all(char.isprintable() or char == "\n" for char in told)
     return told
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from jil_parser.asked import named, query_of_run, required
+from jil_parser.asked import named, required
 
 from dataops_core.errors import NotFound
 
@@ -76,7 +76,3 @@ def test_a_job_that_is_not_there_is_an_error_with_the_nearest(network: Any) -> N
     assert "LOAD_CUSTOMERS" in caught.value.hint
     with pytest.raises(NotFound, match="QQQ"):
         required(network, "QQQ" * 1000)
-
-
-def test_outside_of_a_run_there_is_no_query() -> None:
-    assert query_of_run() == ""

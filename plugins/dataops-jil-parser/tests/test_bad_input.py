@@ -25,7 +25,7 @@ def reported(made: Any, job: str = "") -> Any:
     nesting = begin(made.jobs)
     while not nesting["done"]:
         nesting = resolve(nesting)
-    return report(made.definitions, nesting, job, "both", lambda _share, _message: None)
+    return report(made.definitions, nesting, job, "both", "", lambda _share, _message: None)
 
 
 @pytest.fixture

@@ -24,8 +24,8 @@ class LineageState(WorkflowState, total=False):
     diagram: str
 
 
-@with_artifacts(ArtifactType.RESULT, key="lineage", name="lineage.json", content_type="application/json")  # type: ignore[untyped-decorator]
-@with_artifacts(ArtifactType.RESULT, key="diagram", name="lineage.mmd", content_type="text/vnd.mermaid")  # type: ignore[untyped-decorator]
+@with_artifacts(ArtifactType.RESULT, key="lineage", name="lineage.json", content_type="application/json")
+@with_artifacts(ArtifactType.RESULT, key="diagram", name="lineage.mmd", content_type="text/vnd.mermaid")
 def trace(state: LineageState) -> dict[str, Any]:
     """Traces the script."""
     from sql_lineage.answer import answer
