@@ -244,9 +244,23 @@ def test_what_was_found_last_time(talk, here):
     assert fresh["final_response"] == told["final_response"]
 
 
-def test_an_answer_to_no_question(talk):
-    assert talk("yes")["status"] == "no_match"
-    assert talk("cancel")["status"] == "no_match"
+@pytest.mark.parametrize("text", ["yes", "no", "cancel", "never mind"])
+def test_an_answer_to_no_question(talk, text):
+    told = talk(text)
+    assert (told["status"], told["run_id"]) == ("no_match", None)
+    assert "No question is open" in told["final_response"]
+
+
+def test_what_goes_on_from_before(talk, here):
+    talk("sort the lines of a.txt")
+    assert talk("and b.txt in descending order")["final_response"] == f"sorted {here}/b.txt True"
+
+
+def test_the_last_file_is_suggested(talk, here):
+    talk("sort the lines of a.txt")
+    asked = talk("sort the lines of a text file")
+    assert asked["question"]["suggestion"] == f"{here}/a.txt"
+    assert talk("yes")["final_response"] == f"sorted {here}/a.txt False"
 
 
 def test_it_says_where_values_come_from(talk):

@@ -39,6 +39,14 @@ def none_fits(decision: Decision) -> Reply:
     return Reply("no_match", error.message, error)
 
 
+def nothing_open() -> Reply:
+    """Says that an answer answers nothing."""
+    error = NoMatch(
+        "No question is open here, so there is nothing to answer or cancel.", hint="dataops runs list --open"
+    )
+    return Reply("no_match", error.message, error)
+
+
 def which(decision: Decision, manifests: Mapping[str, Manifest], parked: Record | None) -> Reply:
     """Asks which of the nearest workflows is meant."""
     least = _NEAR * decision.candidates[0].score

@@ -13,6 +13,7 @@ _REPEATS: Final = re.compile(
     r"|(?:use|try|take)\b.*\binstead\b|instead\b)",
     re.IGNORECASE,
 )
+_ADDS: Final = re.compile(r"\s*(?:and|also|but|now|then|plus|or)\b", re.IGNORECASE)
 _REFERS: Final = re.compile(
     r"\b(?:again|same|before|previous|previously|last|earlier|instead|repeat|re-?run|once more|that (?:file|one)|it)\b",
     re.IGNORECASE,
@@ -27,6 +28,11 @@ def repeats(text: str) -> bool:
     return _REPEATS.match(text, 0, _READ) is not None
 
 
+def adds(text: str) -> bool:
+    """Says whether a message goes on from what was said before: "and the column month"."""
+    return _ADDS.match(text) is not None
+
+
 def refers_back(text: str) -> bool:
     """Says whether a message may speak of what was run before, so that it is worth looking up."""
-    return _REFERS.search(text, 0, _READ) is not None or repeats(text)
+    return _REFERS.search(text, 0, _READ) is not None or repeats(text) or adds(text)
