@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -16,6 +16,8 @@ from dataops_core.cli.commands import Group
 from dataops_core.cli.invocation import Invocation, width
 from dataops_core.cli.progress import wanted
 from dataops_core.cli.text import line, size, table
+from dataops_core.errors import Conflict, UsageError, nearest
+from dataops_core.storage.schema import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,11 +25,20 @@ if TYPE_CHECKING:
     from dataops_core.contracts.records import Finding
 
 _EVERY: Final = 0.1
+_SHOWN: Final = 10
 
 
 @click.group(cls=Group)
 def storage() -> None:
-    """Check the stores, and sweep what is left over."""
+    """Prepare, check and move the stores, and sweep what is left over."""
+
+
+@storage.command("init")
+@click.pass_obj
+def init(call: Invocation) -> None:
+    """Create what the stores lack, tables and buckets say, and tell what was done. Safe to repeat."""
+    done = [*call.stores.records.prepare(), *call.stores.blobs.prepare()]
+    call.answer({"done": done}, map(line, done) if done else ["everything is there"])
 
 
 @storage.command("check")
@@ -86,6 +97,80 @@ def gc(call: Invocation, dry_run: bool, grace: float) -> None:
         call.warn(problem)
     if report.problems:
         call.status = exits.FAILED
+
+
+@storage.command("copy")
+@click.option(
+    "--from", "source", metavar="URL", multiple=True, help="The records, or the blobs, to read; both may be given."
+)
+@click.option("--to", "target", metavar="URL", multiple=True, required=True, help="Where to; likewise.")
+@click.option("--force", is_flag=True, help="Copy although runs are unfinished in the source.")
+@click.pass_obj
+def copy_(call: Invocation, source: Sequence[str], target: Sequence[str], force: bool) -> None:
+    """Copy a whole installation into other stores, and verify it.
+
+    What --from does not name is read from the stores of the settings; what --to does not name is not copied. Repeated,
+    it goes on where it was interrupted, and brings what has changed since. The source is only read; let it be at rest.
+
+    \b
+    dataops storage copy --to dynamodb://us-east-1/dataops_ --to s3://my-bucket
+    dataops storage copy --from sqlite:////srv/dataops.db --to redis://localhost:6379/0
+    """
+    from dataops_core.upkeep.copying import Copied, copy_blobs, copy_records, open_runs
+
+    (records_from, blobs_from), (records_to, blobs_to) = _by_kind(call, source), _by_kind(call, target)
+    told = Copied()
+    with ExitStack() as stack, _looking(call) as heard:
+        if blobs_to is not None:
+            blobs = _opened(stack, call.plugins.blob_store(blobs_to))
+            blobs.prepare()
+            here = _opened(stack, call.plugins.blob_store(blobs_from)) if blobs_from else call.stores.blobs
+            copy_blobs(here, blobs, told, heard)
+        if records_to is not None:
+            store = _opened(stack, call.plugins.record_store(records_to, TABLES))
+            store.prepare()
+            known = _opened(stack, call.plugins.record_store(records_from, TABLES)) if records_from else None
+            reading = known or call.stores.records
+            if (unfinished := open_runs(reading)) and not force:
+                raise Conflict(
+                    f"{unfinished} runs are unfinished in the source",
+                    hint="let them end, or dataops runs cancel them; --force copies all the same",
+                )
+            copy_records(reading, store, told, heard)
+    rows = [(name, str(count)) for name, count in told.records.items()]
+    rows += [("blobs", f"{told.blobs} ({size(told.bytes)})")] if blobs_to is not None else []
+    call.answer(asdict(told), table(("COPIED", "COUNT"), rows, width=width()))
+    call.note(f"{told.present} were there already and equal; everything that was copied was read back")
+    for key in told.extra[:_SHOWN]:
+        call.warn(f"only in the target, left alone: {line(key)}")
+    if len(told.extra) > _SHOWN:
+        call.warn(f"and {len(told.extra) - _SHOWN} more that are only in the target")
+
+
+def _by_kind(call: Invocation, urls: Sequence[str]) -> tuple[str | None, str | None]:
+    """Returns the URL of the records and that of the blobs among some; raises UsageError."""
+    kinds = {group: set(call.plugins.names(group)) for group in ("dataops.records", "dataops.blobs")}
+    found: dict[str, str] = {}
+    for url in urls:
+        scheme = url.partition(":")[0]
+        group = next((group for group, schemes in kinds.items() if scheme in schemes), None)
+        if group is None:
+            known = sorted(set().union(*kinds.values()))
+            raise UsageError(
+                f"no installed backend opens {scheme!r:.40}",
+                hint=nearest(scheme, known) or f"there are {', '.join(known)}",
+            )
+        if group in found:
+            raise UsageError(
+                f"two URLs for {group.partition('.')[2]}", hint="give one for the records, one for the blobs"
+            )
+        found[group] = url
+    return found.get("dataops.records"), found.get("dataops.blobs")
+
+
+def _opened(stack: ExitStack, store: Any) -> Any:
+    stack.callback(store.close)
+    return store
 
 
 def _told(findings: list[Finding]) -> Iterator[str]:
