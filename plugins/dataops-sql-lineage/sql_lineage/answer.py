@@ -48,7 +48,7 @@ def _asked(found: Lineage, asked: Answered) -> list[str]:
             lines.append(f"  … and {len(column['sources']) - 2 * _SOURCES} more columns")
         lines += [f"  unresolved: {shown(u['column'])}: {shown(u['reason'], 200)}" for u in column["unresolved"]]
         if not (column["sources"] or column["unresolved"]):
-            lines.append("  no column: it is made of constants or of the number of rows")
+            lines.append("  no source column: it is made of constants or of the number of rows")
     if asked.more:
         lines.append(f"… and {asked.more} more columns of that name; see lineage.json")
     if asked.feeds:
@@ -99,7 +99,7 @@ def _columns(found: Lineage) -> list[str]:
 def _column(column: Output) -> str:
     told = [f"{shown(feed['table'])}.{shown(feed['column'])}" for feed in column["sources"]]
     told += [f"unresolved {shown(each['column'])}" for each in column["unresolved"]]
-    return f"{shown(column['name'])} ← {_joined(told) or 'no column'}"
+    return f"{shown(column['name'])} ← {_joined(told) or 'no source column'}"
 
 
 def _some(lines: Iterable[str], count: int, indent: str) -> list[str]:

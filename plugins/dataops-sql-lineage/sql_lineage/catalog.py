@@ -86,7 +86,9 @@ class Catalog:
             return Columns([(column, flow(column)) for column in table.declared])
         if table.made:
             offered = [(column, flow(column)) for column, _ in table.written.ordered if column != "*"]
-            return Columns(offered, [Opening(name, flow, o.without) for o in table.written.open])
+            opened = table.written.open
+            without = frozenset.intersection(*(o.without for o in opened)) if opened else frozenset()
+            return Columns(offered, [Opening(name, flow, without)] if opened else [])
         return Columns([], [Opening(name, flow)])
 
     def write(self, key: Key, columns: Columns, links: Links) -> None:

@@ -81,7 +81,7 @@ def _in_ctes(tree: exp.Expr, catalog: Catalog) -> Iterator[Change]:
     for cte in with_.expressions if isinstance(with_, exp.With) else ():
         inner = cte.this
         before.append(cte)
-        if isinstance(inner, exp.Insert | exp.Update | exp.Delete | exp.Merge):
+        if isinstance(inner, exp.Insert | exp.Update | exp.Delete | exp.Merge) and named(inner.this) is not None:
             cte.set("this", returned(inner))
             if len(before) > 1:
                 inner.set("with_", exp.With(expressions=[each.copy() for each in before[:-1]]))
@@ -167,7 +167,8 @@ def _merge(merge: exp.Merge, catalog: Catalog) -> Change:
     for when in merge.args["whens"].expressions:
         then = when.args.get("then")
         if isinstance(then, exp.Update):
-            pairs = assigned(then.expressions)
+            listed = then.args.get("expressions")
+            pairs = assigned(listed) if isinstance(listed, list) else []  # UPDATE *
             stars = stars or not pairs
             sets += pairs
         elif isinstance(then, exp.Insert):
@@ -175,9 +176,9 @@ def _merge(merge: exp.Merge, catalog: Catalog) -> Change:
             if not values:
                 stars = True
                 continue
-            listed = then.this.expressions if isinstance(then.this, exp.Tuple) else []
+            into = then.this.expressions if isinstance(then.this, exp.Tuple) else []
             table = catalog.find(key_of(target))
-            names = [c.name for c in listed] or (table.declared if table else None) or []
+            names = [c.name for c in into] or (table.declared if table else None) or []
             if not names:
                 notes.append("INSERT without a list of columns is not followed: the table's columns are not known")
             sets += [(exp.column(n), value) for n, value in zip(names, values, strict=False)]

@@ -27,12 +27,14 @@ class Origin:
     Args:
         table: the table; () where it is not known.
         column: the column's name, "*" for all columns of a table whose columns are not known.
-        why: why it is not resolved, or "".
+        why: why it is not resolved, or ""; a % stands for each of `names`.
+        names: the names in `why`, in parts.
     """
 
     table: Key
     column: str
     why: str = ""
+    names: tuple[Key, ...] = ()
 
 
 #: The origins of one column, each with the way it took.
@@ -100,9 +102,9 @@ class Columns:
 
 def one_of(name: str, tables: Sequence[str]) -> Origin:
     """Returns what stands for a column that could be of several tables."""
-    told = ", ".join(f"{table}.{name}" for table in tables[:_TOLD])
+    told = ", ".join("%" for _ in tables[:_TOLD])
     more = f" and {len(tables) - _TOLD} more" if len(tables) > _TOLD else ""
-    return Origin((), name, f"one of {told}{more}")
+    return Origin((), name, f"one of {told}{more}", tuple((*table.split("."), name) for table in tables[:_TOLD]))
 
 
 class Links:

@@ -152,7 +152,7 @@ def _hint(sql: str, dialect: str) -> str:
     if "{{" in sql or "{%" in sql:
         return "it is a template: give the SQL that it becomes, as `dbt compile` writes it"
     if not ALSO.get(dialect.strip().lower(), dialect):
-        return "name its dialect, for example dialect=snowflake"
+        return "correct it there, or name its dialect, for example dialect=snowflake"
     return "correct it there"
 
 

@@ -78,7 +78,7 @@ class Lookup:
             source = self._visible(outer).tables.get(label)
             if source is not None:
                 flow = source.flow(name)
-                return _missing(name, f"{label} has no such column") if flow is None else flow
+                return _missing(name, "% has no such column", label) if flow is None else flow
         return self._field(column, scope)
 
     def _field(self, column: exp.Column, scope: Scope) -> Flow:
@@ -87,10 +87,11 @@ class Lookup:
         for outer in outward(scope):
             source = self._visible(outer).tables.get(root)
             if source is not None and len(fields) > 1:
-                return source.flow(fields[0]) or _missing(fields[0], f"{root} has no such column")
+                return source.flow(fields[0]) or _missing(fields[0], "% has no such column", root)
         if self.name in FIELDS or any(root in self._visible(outer).having for outer in outward(scope)):
             return self._unqualified(root, column, scope)
-        return _missing(f"{column.table}.{column.name}", f"no table or alias is called {column.table}")
+        table = (column.table,)
+        return {Origin(table, column.name, "no table or alias is called %", (table,)): None}
 
     def _aliased(self, column: exp.Column, scope: Scope, aliases: Mapping[str, Flow]) -> Flow | None:
         """Returns what a column is that may be an alias of the same SELECT; a column of a table comes first."""
@@ -105,8 +106,9 @@ class Lookup:
             return aliases[name]
         if len(unsure) == 1 and any(o.column == name and not o.why for o in aliases[name]):
             return None  # the alias itself is made of a column of that name, so the table has one
-        why = f"{one_of(name, unsure).why} or the alias {name} of the same SELECT"
-        return {Origin((), name, why): None}
+        tables = one_of(name, unsure)
+        why = f"{tables.why} or the alias % of the same SELECT"
+        return {Origin((), name, why, (*tables.names, (name,))): None}
 
     def _unqualified(self, name: str, column: exp.Column, scope: Scope) -> Flow:
         if name.upper() in self._dialect.PSEUDOCOLUMNS:
@@ -189,5 +191,5 @@ def outward(scope: Scope) -> Iterator[Scope]:
         inner = inner.parent.parent if inner.is_udtf and inner.parent else inner.parent
 
 
-def _missing(name: str, why: str) -> Flow:
-    return {Origin((), name, why): None}
+def _missing(name: str, why: str, *names: str) -> Flow:
+    return {Origin((), name, why, tuple((each,) for each in names)): None}

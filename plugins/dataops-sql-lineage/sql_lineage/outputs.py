@@ -18,7 +18,9 @@ def output(spelling: Spelling, name: str, flow: Flow) -> Output:
     for origin, path in flow.items():
         if origin.why:
             told = ".".join([*map(spelling.name, origin.table), spelling.name(origin.column)])
-            made["unresolved"].append({"column": told, "reason": origin.why})
+            names = [*map(spelling.table, origin.names), ""]
+            reason = "".join(f"{text}{name}" for text, name in zip(origin.why.split("%"), names, strict=True))
+            made["unresolved"].append({"column": told, "reason": reason})
             continue
         passed: list[Passed] = [
             {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
@@ -39,13 +40,19 @@ def star_columns(star: exp.Expr, seen: Visible, flow: FlowOf, links: Links) -> C
         return Columns([("*", flow(star.this))])  # all fields of a structured column
     table = star.table if isinstance(star, exp.Column) else ""
     if table and table not in seen.tables:
-        return Columns([("*", {Origin((), f"{table}.*", f"no table or alias is called {table}"): None})])
+        return Columns([("*", {Origin((table,), "*", "no table or alias is called %", ((table,),)): None})])
     options = star.this.args if isinstance(star, exp.Column) else star.args
     without = frozenset(column.name for column in options.get("except_") or ())
-    replaced = {column.alias: flow(column.this) for column in options.get("replace") or ()}
-    renamed = {column.this.name: column.alias for column in options.get("rename") or ()}
+    replaced = {alias.alias: flow(alias.this) for alias in _aliases(options, "replace")}
+    renamed = {alias.this.name: alias.alias for alias in _aliases(options, "rename")}
     made = Columns()
     done: set[str] = set()
+    if not table and any(source.open for source in seen.tables.values()):
+        # What USING names is there once, and first, whatever else the tables have.
+        done.update(seen.using)
+        shared = [(name, seen.merged(name, links) or {}) for name in seen.using if name not in without]
+        made.ordered += [(renamed.get(name, name), replaced.get(name, origin)) for name, origin in shared]
+    hidden = without | done
     for label, source in {table: seen.tables[table]}.items() if table else seen.tables.items():
         for name, given in source.ordered:
             if name in without or name in done:
@@ -58,12 +65,17 @@ def star_columns(star: exp.Expr, seen: Visible, flow: FlowOf, links: Links) -> C
                 origin = given
             made.ordered.append((renamed.get(name, name), replaced.get(name, origin)))
         made.open += [
-            Opening(opening.table, _replacing(opening.flow, replaced), opening.without | without)
+            Opening(opening.table, _replacing(opening.flow, replaced), opening.without | hidden)
             for opening in source.open
         ]
         if source.open and not any(name == "*" for name, _ in source.ordered):
             made.ordered.append(("*", all_of(source.open)))
     return made
+
+
+def _aliases(options: Mapping[str, Any], name: str) -> list[exp.Alias]:
+    found = options.get(name) or ()
+    return [each for each in found if isinstance(each, exp.Alias) and isinstance(each.this, exp.Expr)]
 
 
 def all_of(opened: Iterable[Opening]) -> Flow:
@@ -72,7 +84,7 @@ def all_of(opened: Iterable[Opening]) -> Flow:
     found: Flow = {}
     for opening in opened:
         for origin, path in opening.flow("*").items():
-            found[Origin(origin.table, "*", origin.why or why)] = path
+            found[Origin(origin.table, "*", origin.why or why, origin.names)] = path
     return found
 
 

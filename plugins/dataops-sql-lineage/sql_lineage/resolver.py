@@ -150,15 +150,21 @@ class Resolver:
     def _collect_conditions(self, select: exp.Select, scope: Scope, aliases: dict[str, Flow]) -> None:
         clauses = [(name, select.args[name]) for name in _CONDITIONS if isinstance(select.args.get(name), exp.Expr)]
         clauses += [("on", join.args["on"]) for join in scope.find_all(exp.Join) if join.args.get("on")]
+        flows = [self.visible(scope).merged(name, self.links) for name in self.visible(scope).using]
         for clause, expression in clauses:
             for node in walk_in_scope(expression):
+                if isinstance(node, exp.Select | exp.SetOperation) and not isinstance(node.parent, exp.Exists):
+                    inner = self._subquery(node)
+                    flows += [flow for _, flow in inner.ordered] if inner else []
                 if not isinstance(node, exp.Column) or isinstance(node.this, exp.Star):
                     continue
                 alias = not node.table and node.name in aliases
                 if alias and (clause in _ALIASES_FIRST or node.name not in self.visible(scope).having):
                     continue
-                for origin, path in self.lookup.column(node, scope).items():
-                    self.conditions.setdefault(origin, path)
+                flows.append(self.lookup.column(node, scope))
+        for flow in flows:
+            for origin, path in (flow or {}).items():
+                self.conditions.setdefault(origin, path)
 
     def _union(self, scope: Scope) -> Columns:
         parts = [self.columns(part) for part in _parts(scope)]

@@ -25,8 +25,10 @@ from sql_lineage.statements import Problem, parse_script, too_deep
 
 #: Statements that a script may have.
 MOST_STATEMENTS: Final = 20_000
-#: CTEs that a statement may have: time and memory grow with their square.
+#: CTEs and table functions that a statement may have: time and memory grow with their square.
 MOST_CTES: Final = 1_000
+_HOLDS = (exp.With, exp.From, exp.Join, exp.Select)
+UNEXPECTED: Final = "the statement has a form that nobody expected"
 
 
 @dataclass(slots=True)
@@ -97,9 +99,9 @@ class Script:
 
     def _statement(self, tree: exp.Expr, line: int) -> Iterator[Traced]:
         kind = _kind(tree)
-        ctes = sum(1 for _ in tree.find_all(exp.CTE))
-        if ctes > MOST_CTES:
-            message = f"the statement has {ctes} CTEs; {MOST_CTES} are the most that are followed"
+        found = sum(isinstance(node.parent, _HOLDS) for node in tree.find_all(exp.CTE, exp.UDTF))
+        if found > MOST_CTES:
+            message = f"the statement has {found} CTEs and table functions; {MOST_CTES} are the most that are followed"
             yield Traced(line, kind, problem=Problem(line, 1, message, "write it as several statements"))
             return
         try:
@@ -110,6 +112,11 @@ class Script:
             yield Traced(line, kind, problem=too_deep(line))
         except SqlglotError as error:
             yield Traced(line, kind, problem=Problem(line, 1, shown(error, 200)))
+        except InvalidValue:
+            raise
+        except Exception as error:  # what the parser lets pass may be in any form; the other statements are followed
+            problem = Problem(line, 1, f"{UNEXPECTED} ({type(error).__name__}: {shown(error, 100)})")
+            yield Traced(line, kind, problem=problem)
 
     def _change(self, change: Change, line: int, kind: str) -> Traced:
         traced = Traced(line, change.kind or kind, change.target, makes=bool(change.makes), notes=list(change.notes))

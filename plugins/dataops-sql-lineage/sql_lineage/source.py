@@ -38,7 +38,8 @@ def read_text(path: str) -> tuple[str, str]:
     try:
         if not file.is_file():
             if file.exists():
-                raise InvalidValue(f"{name} is not a file", hint="name a file of SQL statements")
+                kind = "is a folder" if file.is_dir() else "is not a plain file"
+                raise InvalidValue(f"{name} {kind}", hint="name a file of SQL statements")
             raise NotFound(f"there is no file {shown(path, 200)}", hint="name a file of SQL statements")
         size = file.stat().st_size
         if size > MOST_BYTES:

@@ -118,6 +118,9 @@ def _parsed(tokens: list[Token], sql: str, dialect: Dialect) -> Iterator[Stateme
     except SqlglotError as error:
         yield Statement(line, None, Problem(line, 1, shown(error, 300)))
         return
+    except Exception as error:  # the parser trips over some errors, instead of telling them
+        yield Statement(line, None, Problem(line, 1, f"this cannot be read: {shown(error, 200)}"))
+        return
     for tree in trees:
         if tree is not None and not isinstance(tree, exp.Semicolon):
             yield Statement(line, tree)

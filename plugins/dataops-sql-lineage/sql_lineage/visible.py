@@ -25,11 +25,12 @@ class Visible:
         self._partly: list[str] = []  # tables of which some columns are known, or are known not to be
         from_ = query.args.get("from_")
         self._order = [from_.alias_or_name] if from_ else []
-        self._using: dict[str, int] = {}
+        #: By column of USING: how many of the tables are joined by it.
+        self.using: dict[str, int] = {}
         self._natural = False
         for join in query.args.get("joins") or ():
             self._order.append(join.alias_or_name)
-            self._using.update((used.name, len(self._order)) for used in join.args.get("using") or ())
+            self.using.update((used.name, len(self._order)) for used in join.args.get("using") or ())
             self._natural = self._natural or join.method == "NATURAL"
 
     def add(self, label: str, columns: Columns) -> None:
@@ -47,7 +48,7 @@ class Visible:
         if not hidden:
             return self
         rest = Visible(exp.Select())
-        rest._order, rest._using, rest._natural = self._order, self._using, self._natural
+        rest._order, rest.using, rest._natural = self._order, self.using, self._natural
         for label, columns in self.tables.items():
             if label not in hidden:
                 rest.add(label, columns)
@@ -60,7 +61,7 @@ class Visible:
 
     def joined(self, name: str) -> set[str]:
         """Returns the tables of which a join makes one column of that name, or nothing."""
-        found = set(self._order[: self._using.get(name, 0)])
+        found = set(self._order[: self.using.get(name, 0)])
         having = self.having.get(name, [])
         return found.union(having) if self._natural and len(having) > 1 else found
 

@@ -53,9 +53,17 @@ def test_a_column_behind_a_star() -> None:
 
 
 def test_constants_and_what_is_unresolved() -> None:
-    assert "no column: it is made of constants" in told("SELECT 1 AS x", "x")
+    assert "no source column: it is made of constants" in told("SELECT 1 AS x", "x")
     assert "  unresolved: x: one of t.x, u.x" in told("SELECT x FROM t, u", "x")
     assert "schema_file" in told("SELECT x FROM t, u")
+
+
+def test_reasons_are_in_the_spelling_of_the_script() -> None:
+    sql = "SELECT Amount AS total, total * 2 AS dbl FROM Orders o JOIN Items i ON i.k = o.k"
+    text = told(sql, dialect="snowflake")
+    assert "  line 1, Amount: one of o.Amount, i.Amount" in text
+    assert "  line 1, total: one of o.total, i.total or the alias total of the same SELECT" in text
+    assert "100%: no table has such a column" in told('SELECT "100%" FROM (SELECT a FROM t) s')
 
 
 def test_no_such_column() -> None:

@@ -168,3 +168,8 @@ def test_an_insert_into_unknown_columns_has_a_note(traced: Any) -> None:
     merge = "MERGE INTO m USING t ON m.k = t.k WHEN NOT MATCHED THEN INSERT VALUES (t.a, t.b)"
     assert "columns are not known" in traced(merge, "snowflake").last["notes"][0]
     assert traced(merge, "snowflake", {"m": ["x", "y"]}).columns == {"x": {"t.a"}, "y": {"t.b"}}
+
+
+def test_a_view_of_two_unknown_tables_tells_which(traced: Any) -> None:
+    found = traced("CREATE VIEW v AS SELECT * FROM t, u; SELECT z FROM v")
+    assert found.columns == {"z": {"?z: one of t.z, u.z"}}

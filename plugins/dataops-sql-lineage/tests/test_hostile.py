@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from sql_lineage import flow
+from sql_lineage import flow, script
 from sql_lineage.answer import answer
 from sql_lineage.diagram import diagram
 from sql_lineage.lineage import deeply, trace
-from sql_lineage.script import MOST_CTES
+from sql_lineage.script import MOST_CTES, UNEXPECTED
 
 from dataops_core.errors import DataOpsError
 
@@ -23,7 +23,22 @@ N = 10_000
 WORDS = st.sampled_from(
     "SELECT FROM WHERE t u a b * , ( ) AS JOIN ON USING WITH x UNION ALL INSERT INTO CREATE TABLE VIEW MERGE WHEN"
     " MATCHED THEN UPDATE SET = DELETE ; . 1 'x' OVER PARTITION BY LATERAL UNNEST VALUES CASE END BEGIN PIVOT FOR IN"
-    " EXISTS RECURSIVE PROCEDURE NATURAL GROUP ORDER EXCEPT DROP ALTER RENAME TO".split()
+    " EXISTS RECURSIVE PROCEDURE NATURAL GROUP ORDER EXCEPT DROP ALTER RENAME TO IF ELSE WHILE LOOP DECLARE DO $$"
+    " REPLACE RETURNING ARRAY MATCH_RECOGNIZE MEASURES \n".split(" ")
+)
+SCRIPTS = [
+    ("MERGE INTO m USING t ON m.k = t.k WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *", "databricks"),
+    ("WITH d AS (DELETE FROM t WHERE x = 1 RETURNING a) INSERT INTO m SELECT a FROM d", "postgres"),
+    ("SELECT * EXCEPT (k) REPLACE (a + k AS a) FROM t, UNNEST(t.items) AS item WITH OFFSET o", "bigquery"),
+    ("SELECT * RENAME (a AS z) FROM t PIVOT (SUM(n) FOR q IN ('p')), LATERAL FLATTEN(input => t.b) f", "snowflake"),
+    ("CREATE PROC p AS BEGIN IF x = 1 UPDATE m SET a = CASE WHEN b = 1 THEN 2 END ELSE EXEC f END", "tsql"),
+    ("CREATE FUNCTION f() AS $$ DECLARE x int; BEGIN UPDATE m SET (a, b) = (1, t.c) FROM t; END $$", "postgres"),
+    ("WITH 1 AS one, (SELECT max(a) FROM t) AS m SELECT m + b FROM u ARRAY JOIN c AS d PREWHERE e = 1", "clickhouse"),
+    ("WITH RECURSIVE r (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT * FROM r JOIN t USING (n)", "auto"),
+    ("INSERT ALL INTO l VALUES (b) INTO m (x) VALUES (a) SELECT a, b FROM t CONNECT BY PRIOR a = b", "oracle"),
+]
+EDITS = st.lists(
+    st.tuples(st.integers(0, 60), st.sampled_from(["drop", "double", "put"]), WORDS), min_size=1, max_size=4
 )
 SLOW = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -37,6 +52,19 @@ def tried(sql: str, dialect: str = "auto") -> None:
     except DataOpsError as error:
         told = error.message
     assert all(line.isprintable() for line in told.split("\n"))
+    assert UNEXPECTED not in told
+
+
+@SLOW
+@given(st.sampled_from(SCRIPTS), EDITS)
+@example(SCRIPTS[0], [(17, "drop", "")])
+@example(SCRIPTS[1], [(5, "drop", "")])
+def test_sql_with_a_slip(script: tuple[str, str], edits: list[tuple[int, str, str]]) -> None:
+    words = script[0].replace("(", " ( ").replace(")", " ) ").replace(",", " , ").split()
+    for place, edit, word in edits:
+        at = min(place, len(words) - 1)
+        words[at : at + 1] = {"drop": [], "double": words[at : at + 1] * 2, "put": [word, *words[at : at + 1]]}[edit]
+    tried(" ".join(words), script[1])
 
 
 @SLOW
@@ -48,7 +76,10 @@ def test_any_text(sql: str, dialect: str) -> None:
 
 
 @SLOW
-@given(st.lists(WORDS, max_size=40), st.sampled_from(["auto", "duckdb", "oracle", "hive", "mysql"]))
+@given(
+    st.lists(WORDS, max_size=40),
+    st.sampled_from(["auto", "duckdb", "hive", "mysql", "tsql", "clickhouse"]),
+)
 @example("MERGE INTO t USING u ON a".split(), "auto")
 @example("WITH x AS ( SELECT * FROM x ) SELECT * FROM x".split(), "auto")
 @example("WITH RECURSIVE x AS ( SELECT * FROM x UNION SELECT * FROM x ) SELECT * FROM x".split(), "auto")
@@ -90,9 +121,11 @@ def test_too_many_ctes_are_one_clear_line(traced: Any) -> None:
     ctes = ", ".join(f"c{i} AS (SELECT a FROM t)" for i in range(MOST_CTES + 1))
     found = traced(f"WITH {ctes} SELECT a FROM c1; SELECT a FROM t")
     assert [e["message"] for e in found.found["errors"]] == [
-        "the statement has 1001 CTEs; 1000 are the most that are followed"
+        "the statement has 1001 CTEs and table functions; 1000 are the most that are followed"
     ]
     assert found.columns == {"a": {"t.a"}}
+    found = traced("SELECT a FROM t" + ", UNNEST(b) AS u" * (MOST_CTES + 1) + "; SELECT a FROM t", "postgres")
+    assert len(found.found["errors"]) == 1 and found.columns == {"a": {"t.a"}}
 
 
 LARGE = {
@@ -132,6 +165,20 @@ def test_a_query_of_a_megabyte_needs_little_memory() -> None:
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
     assert int(out.stdout) < 500  # MiB
+
+
+def test_a_statement_that_nobody_expected_spoils_no_other(traced: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = script.changes
+
+    def changes(tree: Any, catalog: Any) -> Any:
+        if tree.key == "delete":
+            raise TypeError("\x1b[31mnot iterable")
+        return kept(tree, catalog)
+
+    monkeypatch.setattr(script, "changes", changes)
+    found = traced("DELETE FROM u; SELECT a FROM t")
+    assert found.found["errors"][0]["message"].startswith(f"{UNEXPECTED} (TypeError: ")
+    assert found.columns == {"a": {"t.a"}}
 
 
 def test_too_many_links_are_refused(traced: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from sql_lineage import document
+from sql_lineage import document, flow, script, source
 from sql_lineage.schema_file import load_schema
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
@@ -30,3 +30,10 @@ def test_every_field_is_described() -> None:
 
 def test_the_forms_of_a_schema_are_documented() -> None:
     assert "CREATE TABLE" in README.split("\n## schema_file\n")[1] and load_schema.__doc__
+
+
+def test_the_limits_are_those_of_the_code() -> None:
+    section = README.split("\n## Limits\n")[1]
+    assert f"| {source.MOST_BYTES // 2**20} MiB |" in section
+    for limit in (script.MOST_STATEMENTS, script.MOST_CTES, flow.MOST_LINKS):
+        assert f"| {limit:,} |".replace(",", " ") in section

@@ -49,6 +49,10 @@ RECURSIVE = (
         # Joins of equal names
         ("SELECT k, a FROM t JOIN u USING (k)", "", AB, {"k": {"t.k", "u.k"}, "a": {"t.a"}}),
         ("SELECT * FROM t JOIN u USING (k)", "", AB, {"k": {"t.k", "u.k"}, "a": {"t.a"}, "b": {"u.b"}}),
+        ("SELECT * FROM t JOIN u USING (k)", "", None,
+         {"k": {"t.k", "u.k"}, "*": {"?u.*: its columns are not known"}}),
+        ("SELECT k, z FROM (SELECT * FROM t JOIN u USING (k)) x", "", None,
+         {"k": {"t.k", "u.k"}, "z": {"?z: one of t.z, u.z"}}),
         ("SELECT * FROM t NATURAL JOIN u", "", AB, {"k": {"t.k", "u.k"}, "a": {"t.a"}, "b": {"u.b"}}),
         ("SELECT a FROM t LEFT SEMI JOIN u ON t.k = u.k", "spark", None, {"a": {"t.a"}}),
         # Stars
@@ -122,6 +126,11 @@ def test_conditions_are_no_sources(traced: Any) -> None:
     assert found.columns == {"x": {"t.a"}}
     assert found.conditions == {"t.k", "u.k", "u.d", "v.i", "t.i", "t.g", "t.h", "t.o"}
     assert set(found.last["reads"]) == {"t", "u", "v"}
+
+
+def test_what_joins_and_subqueries_compare_are_conditions(traced: Any) -> None:
+    found = traced("SELECT a FROM t JOIN u USING (k) WHERE t.x IN (SELECT y FROM v) ORDER BY (SELECT max(z) FROM w)")
+    assert found.conditions == {"t.k", "u.k", "t.x", "v.y", "w.z"}
 
 
 def test_names_that_differ_in_case_only_stay_apart_where_the_dialect_says_so(traced: Any) -> None:

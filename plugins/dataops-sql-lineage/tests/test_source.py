@@ -54,10 +54,10 @@ def test_what_is_no_text(tmp_path: Path, data: bytes, said: str) -> None:
 def test_what_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(NotFound, match=r"none\.sql"):
         read_text(str(tmp_path / "none.sql"))
-    with pytest.raises(InvalidValue, match="not a file"):
+    with pytest.raises(InvalidValue, match="is a folder"):
         read_text(str(tmp_path))
     os.mkfifo(tmp_path / "pipe.sql")
-    with pytest.raises(InvalidValue, match="not a file"):
+    with pytest.raises(InvalidValue, match="is not a plain file"):
         read_text(str(tmp_path / "pipe.sql"))
     with pytest.raises(InvalidValue, match="cannot be read"):
         read_text(str(tmp_path / ("x" * 300)))
