@@ -193,6 +193,8 @@ def test_every_name_and_id_is_completed():
         "home",
         "config",
         "depth",
+        "source",
+        "target",
     }
     lacking, todo = [], [(n, program.get_command(None, n)) for n in program.known]
     for path, command in todo:
