@@ -304,3 +304,10 @@ def test_what_is_picked(text, workflow, rest):
 )
 def test_what_is_no_pick(text):
     assert pick(text, OFFERED) is None
+
+
+def test_who_goes_on_means_the_little_that_is_said(talk, here):
+    talk("count the lines of a.txt, first_line=2")
+    again = talk("and the first line 5")
+    assert again["values"]["first_line"]["value"] == 5
+    assert again["final_response"] == f"{here}/a.txt from 5 utf8"

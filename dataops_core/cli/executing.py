@@ -91,7 +91,7 @@ def tell(call: Invocation, outcome: dict[str, Any], nodes: Sequence[Node], *, tr
 
 def taken(values: Mapping[str, Mapping[str, Any]]) -> str:
     """Returns what a run took that its query did not state in so many words: defaults, and what is from before."""
-    told = {"default": "by default", "earlier": "as before"}
+    told = {"default": "by default", "earlier": "as before", "understood": "as it was understood"}
     return ", ".join(
         f"{name}={json.dumps(given['value'], ensure_ascii=False)} {told[given['from']]}"
         for name, given in values.items()

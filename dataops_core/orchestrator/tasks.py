@@ -32,12 +32,21 @@ def run_task(
     told = {**told, "workflow": workflow}
     try:
         found = _found(query, rest, manifest, here, values)
+        # Who goes on from a run and says nothing clear means the little that there is; the answer tells it.
+        meant = {name: s.value for name, s in found.suggestions.items()} if values and not found.values else {}
         checked = validate(
-            {**values, **found.values}, manifest, cwd=Path.cwd(), allowed_paths=settings.current().allowed_paths
+            {**values, **meant, **found.values},
+            manifest,
+            cwd=Path.cwd(),
+            allowed_paths=settings.current().allowed_paths,
         )
     except InvalidValue as wrong:
         return told, Reply("needs_input", wrong.message, wrong, here.parked)
-    rules = dict.fromkeys(values, "earlier") | {name: source.rule for name, source in found.sources.items()}
+    rules = (
+        dict.fromkeys(values, "earlier")
+        | dict.fromkeys(meant, "understood")
+        | {name: source.rule for name, source in found.sources.items()}
+    )
     told["values"] = {name: {"value": v, "from": rules.get(name, "default")} for name, v in checked.items()}
     lacking = {parameter.name: parameter for parameter in manifest.missing(checked)}
     suggested = {name: suggestion.value for name, suggestion in found.suggestions.items()}
@@ -46,7 +55,7 @@ def run_task(
     told["suggestions"] = {
         name: {"value": suggestion.value, "reason": suggestion.reason}
         for name, suggestion in found.suggestions.items()
-        if name not in lacking  # those are offered with the question
+        if name not in lacking and name not in meant  # those are offered with the question
     }
     names = ("session_id", "message_id")
     task = {
