@@ -307,7 +307,7 @@ def test_what_is_no_pick(text):
 
 
 def test_who_goes_on_means_the_little_that_is_said(talk, here):
-    talk("count the lines of a.txt, first_line=2")
-    again = talk("and the first line 5")
-    assert again["values"]["first_line"]["value"] == 5
-    assert again["final_response"] == f"{here}/a.txt from 5 utf8"
+    talk("/counter file_path=a.txt first_line=2")
+    assert talk("and the first line 5")["final_response"] == f"{here}/a.txt from 5 utf8"
+    assert talk("and the encoding latin1")["final_response"] == f"{here}/a.txt from 5 latin1"
+    assert talk("and a pizza")["status"] == "no_match"

@@ -19,6 +19,7 @@ from dataops_core.plugin.manager import plugins
 from dataops_core.routing.again import adds, repeats
 from dataops_core.routing.answers import is_cancel, is_no, is_yes, understand
 from dataops_core.routing.choosing import Pick, pick
+from dataops_core.routing.parameters import extract
 from dataops_core.routing.router import Candidate, Decision, Router
 from dataops_core.storage.opening import open_stores
 from dataops_core.workflow_registry import WORKFLOW_REGISTRY
@@ -88,8 +89,13 @@ def _goes_on(query: str, decision: Decision, here: Situation) -> bool:
         return False
     if repeats(query):
         return True
-    near = decision.candidates[0].workflow if decision.candidates else None
-    return decision.outcome != "run" and adds(query) and near == here.earlier[0]["workflow"]
+    last = here.earlier[0]["workflow"]
+    if decision.outcome == "run" or not adds(query) or last not in plugins().manifests():
+        return False
+    if decision.candidates and decision.candidates[0].workflow == last:
+        return True
+    found = extract(query, plugins().manifests()[last], cwd=Path.cwd())
+    return bool(found.values or found.suggestions)
 
 
 def _undecided(told: OrchestratorState, decision: Decision, here: Situation) -> Reply:
