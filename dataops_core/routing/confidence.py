@@ -20,7 +20,8 @@ ASK: Final = 0.2
 COIN_FLIP: Final = 0.1
 """Lead under which the two best are as good as each other: of 72 such runs 42 were right."""
 
-_FLIPPED: Final = 0.6
+DOUBT: Final = 0.6
+"""The chance at most, where something speaks against the best workflow that the evidence does not see."""
 
 
 class Evidence(NamedTuple):
@@ -46,4 +47,4 @@ CONSTANT: Final = -6.256
 def confidence(evidence: Evidence) -> float:
     """Returns the chance, 0 to 1, that the best workflow is the one that is wanted."""
     chance = 1 / (1 + math.exp(-CONSTANT - sum(w * e for w, e in zip(WEIGHTS, evidence, strict=True))))
-    return min(chance, _FLIPPED) if evidence.lead < COIN_FLIP else chance
+    return min(chance, DOUBT) if evidence.lead < COIN_FLIP else chance

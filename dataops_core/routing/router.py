@@ -13,10 +13,10 @@ from typing import Literal
 
 from dataops_core.contracts.manifest import Manifest
 from dataops_core.errors import nearest
-from dataops_core.routing.confidence import ASK, RUN, Evidence, confidence
+from dataops_core.routing.confidence import ASK, DOUBT, RUN, Evidence, confidence
 from dataops_core.routing.kept_index import kept_index
 from dataops_core.routing.meta import Meta, meta
-from dataops_core.routing.terms import WORDS, is_content, telling, words
+from dataops_core.routing.terms import WORDS, is_content, order_of, stem, telling, words
 from dataops_core.routing.tokens import READ, tokens
 
 CENTROID_SHARE = 0.8  # of the score; the nearest text has the rest. Tuned on labelled queries: a broad optimum
@@ -105,7 +105,8 @@ class Router:
         """Decides what to do with a query.
 
         A workflow that is named (`/name …`, `workflow=name`, or its name in quotes or backticks) wins without scoring.
-        Otherwise the best one runs where the confidence is at least `RUN`, and is asked about from `ASK` on.
+        Otherwise the best one runs where the confidence is at least `RUN`, and is asked about from `ASK` on. A query
+        that begins with an order to change something, "delete …", say, is in doubt unless the workflow speaks of that.
         """
         if exact := self._exact(query):
             return exact
@@ -120,12 +121,16 @@ class Router:
         cut = f" (of a long query, the first {len(text)} words)" if len(text) == WORDS or len(query) > READ else ""
         if evidence is None or not evidence.coverage:
             return Decision("none", None, tuple(candidates), "no workflow knows what the query is about" + cut)
-        sure = round(confidence(evidence), 4)
         best = candidates[0]
+        order = order_of(text)
+        foreign = order is not None and stem(order) not in self._stems_of(self.names.index(best.workflow))
+        sure = round(min(confidence(evidence), DOUBT) if foreign else confidence(evidence), 4)
         reason = f"{best.workflow} knows {', '.join(repr(word) for word in best.words) or 'this kind of file'}"
         if best.example:
             reason += f"; the nearest example is {best.example!r:.120}"
         # The kind of a file alone is worth a question, no more.
+        if foreign:
+            reason += f"; it does not speak of {order!r}"
         outcome: Outcome = "run" if sure >= RUN and best.words else "ask" if sure >= ASK else "none"
         chosen = best.workflow if outcome == "run" else None
         return Decision(outcome, chosen, tuple(candidates), reason + cut, sure)

@@ -25,6 +25,19 @@ STOP: Final = frozenset(
 )
 """Words that say nothing about what is wanted."""
 
+ORDERS: Final = frozenset(
+    """abort add alter append archive assign buy cancel change clear commit compile convert copy create delete deploy
+    drop edit email erase execute export fix format grant import insert install kill load mail merge migrate modify move
+    optimize order patch pay post print publish push remove rename repair replace reset restart restore save schedule
+    send stop submit sync train transfer translate truncate uninstall update upgrade upload write""".split()
+)
+"""Verbs that order a change, where they begin a query."""
+
+_POLITE: Final = frozenset(
+    """please kindly can could would will you i we id want need like to now then and so just ok hey hi let lets
+    us""".split()
+)
+
 _WORD = re.compile(r"[^\W_]+")
 _SPECIAL = re.compile(r"[/\\=]|\.\w")  # without these there is no path, URI or key
 _LETTERS = 64  # of a word; longer ones are noise, and their character grams would be many
@@ -77,6 +90,12 @@ def is_content(word: str) -> bool:
 def telling(text: Sequence[str]) -> list[tuple[str, str]]:
     """Returns the words that say what is wanted, each once, with their stems: content words and extensions."""
     return [(word, stem(word)) for word in dict.fromkeys(text) if is_content(word) or word[0] == "."]
+
+
+def order_of(text: Sequence[str]) -> str | None:
+    """Returns the verb of `ORDERS` that the words of a query begin with, politeness aside, or None."""
+    first = next((word for word in text[:8] if word not in _POLITE), None)
+    return first if first in ORDERS else None
 
 
 def word_features(text: Sequence[str]) -> Counter[str]:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataops_core.contracts.manifest import Manifest
-from dataops_core.routing.confidence import ASK, RUN
+from dataops_core.routing.confidence import ASK, DOUBT, RUN
 from dataops_core.routing.router import Router
 from dataops_core.routing.terms import stem, words
 from dataops_core.routing.tokens import is_path
@@ -160,6 +160,15 @@ def test_in_doubt_it_asks(router):
     assert (decision.outcome, decision.workflow) == ("ask", None)
     assert ASK <= decision.confidence < RUN
     assert len(decision.candidates) > 1
+
+
+@pytest.mark.parametrize(
+    "query", ["delete the quality report of a file", "please rename the jobs of a box", "could you drop the columns"]
+)
+def test_an_order_that_no_workflow_speaks_of_is_not_run(router, query):
+    decision = router.route(query)
+    assert decision.outcome != "run"
+    assert decision.confidence <= DOUBT
 
 
 def test_an_example_of_the_manifest_runs(router):
