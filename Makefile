@@ -1,8 +1,9 @@
 # Needs python3 (3.11 or newer) with pip, and make. Everything else is put into .venv and .tools here.
 #
-#   make demo    asks a question about an example file      make test    runs every test
+#   make demo    asks a question about an example file      make test    runs every test but those of large inputs
 #   make check   style, types, import layers                make bench   prints the performance budgets
 #   make pins    writes constraints.txt anew                make clean   removes what make installed
+#   make test-slow   runs the tests of large inputs
 #   make campaign   kills and freezes processes at every store call, and checks that nothing acknowledged is lost
 #
 #   PY=/usr/bin/python3.12   the interpreter to build .venv with     USE_PIP=1   install with pip, not uv
@@ -32,7 +33,7 @@ export PIP_ROOT_USER_ACTION = ignore
 export PIP_CONSTRAINT = constraints.txt
 export PIP_BUILD_CONSTRAINT = constraints.txt
 
-.PHONY: demo test check bench campaign pins clean
+.PHONY: demo test test-slow check bench campaign pins clean
 .DELETE_ON_ERROR:
 
 demo: $(INSTALLED)
@@ -40,6 +41,9 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED)
 	$(PYTHON) -m pytest $(PYTEST_ARGS)
+
+test-slow: $(INSTALLED)
+	$(PYTHON) -m pytest $(PYTEST_ARGS) -m slow
 
 check: $(INSTALLED)
 	.venv/bin/ruff check .

@@ -94,6 +94,7 @@ def test_our_own_workflows_are_told_apart():
     assert (hits[True, True, "none"] + hits[True, False, "none"]) / inside <= 0.05
 
 
+@pytest.mark.slow
 def test_the_constants_are_those_that_fit(real_data):
     weights, constant = fitted(real_data.parent / "routing-dev")
     assert (*weights, constant) == pytest.approx((*WEIGHTS, CONSTANT), abs=0.002)

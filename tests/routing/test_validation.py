@@ -273,7 +273,7 @@ _TEXTS = st.sampled_from(
 
 
 @given(st.sampled_from(PARAMETER_TYPES), _RULES, st.one_of(_TEXTS, _JSON), st.booleans())
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_validation_is_a_fixed_point(kind, rules, value, fenced):
     parameter = Parameter("x", kind, choices=("A", "a,b", 1) if kind == "enum" else (), **rules)
     manifest = Manifest(name="w", version="1", description="d", parameters=(parameter,))

@@ -105,6 +105,7 @@ UNSEEN = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("broken", [c for c in BROKEN_RECORDS if c.__name__ not in UNSEEN], ids=lambda c: c.__name__)
 def test_the_machine_alone_notices_most(broken: type[SqliteRecords]) -> None:
     assert failed_clauses(PatientSuite, records(broken), only="test_model", within=MEMORY)

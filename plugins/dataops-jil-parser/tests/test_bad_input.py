@@ -36,6 +36,7 @@ def quick() -> Any:
     assert time.process_time() - started < 60
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 def test_a_cycle_of_ten_thousand_jobs(batch: Make, job: Write) -> None:
     made = batch("".join(job(f"J{i}", f"s(J{(i - 1) % 10_000})") for i in range(10_000)))
@@ -47,6 +48,7 @@ def test_a_cycle_of_ten_thousand_jobs(batch: Make, job: Write) -> None:
     assert len(found["answer"]) < 10_000 and len(found["diagram"]) < 20_000
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 def test_a_chain_of_ten_thousand_jobs(batch: Make, job: Write) -> None:
     made = batch("".join(job(f"J{i}", f"s(J{i - 1})" if i else "") for i in range(10_000)))
@@ -55,6 +57,7 @@ def test_a_chain_of_ten_thousand_jobs(batch: Make, job: Write) -> None:
     assert all(item["needed"] for item in found["asked"]["before"])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("closed", [False, True])
 def test_ten_thousand_boxes_in_boxes(batch: Make, job: Write, closed: bool) -> None:
@@ -81,6 +84,7 @@ def test_ten_thousand_parentheses_in_a_file(batch: Make, job: Write) -> None:
     reported(made, "A")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 def test_a_job_that_everything_waits_for(batch: Make, job: Write) -> None:
     names = " & ".join(f"s(J{i})" for i in range(5_000))
@@ -132,6 +136,7 @@ def test_any_bytes_are_read_or_refused_in_words(batch: Make, content: bytes) -> 
     assert all(problem["line"] >= 1 and problem["column"] >= 1 for problem in found["dependencies"]["problems"])
 
 
+@pytest.mark.slow
 def test_memory_stays_bounded(tmp_path: Path) -> None:
     path = tmp_path / "big.jil"
     statement = (

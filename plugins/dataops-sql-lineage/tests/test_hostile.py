@@ -146,6 +146,7 @@ LARGE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sql", LARGE.values(), ids=list(LARGE))
 def test_what_grows_by_the_square_elsewhere_ends_soon(sql: str) -> None:
     start = time.process_time()
@@ -153,6 +154,7 @@ def test_what_grows_by_the_square_elsewhere_ends_soon(sql: str) -> None:
     assert time.process_time() - start < 30  # two to four seconds; the square of it would be minutes
 
 
+@pytest.mark.slow
 def test_a_query_of_a_megabyte_needs_little_memory() -> None:
     code = (
         "import resource\n"
