@@ -455,3 +455,12 @@ def test_yaml_is_imported_only_for_yaml_files(place: Place) -> None:
     assert told() == "False\n"
     place.write(project="user: me")
     assert told() == "True\n"
+
+
+@pytest.mark.parametrize("given", ["::hunter2::", "redis ://:hunter2@host", "hunter2"])
+def test_what_is_no_url_is_not_shown(monkeypatch, given):
+    monkeypatch.setenv("DATAOPS_RECORDS_URL", given)
+    with pytest.raises(ConfigError) as wrong:
+        settings.load()
+    assert "hunter2" not in str(wrong.value)
+    assert "records_url is a URL such as" in str(wrong.value)

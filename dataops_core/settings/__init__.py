@@ -30,6 +30,7 @@ from dataops_core.settings.options import (
     shown_url,
     variables_of,
 )
+from dataops_core.settings.rules import url
 
 __all__ = ["Row", "Settings", "current", "load", "shown_url", "use"]
 
@@ -194,7 +195,9 @@ def _checked(name: str, value: Any, source: str) -> Any:
     try:
         return option.metadata["rule"](value)
     except ValueError as error:
-        given = shown(value if isinstance(value, str) else str(value), option.metadata["secret"])
+        # What is no URL may be half of one, with its password.
+        hidden = option.metadata["secret"] or option.metadata["rule"] is url
+        given = shown(value if isinstance(value, str) else str(value), hidden)
         raise ConfigError(f"{source}: {key_of(name)} is {error}, not {given!r:.120}") from None
 
 

@@ -37,6 +37,7 @@ def used(dataops):
 
 def test_a_sound_installation_is_all_ok(dataops, used, monkeypatch):
     monkeypatch.setattr(module, "_SLOW_SCAN_MS", 60_000)  # the machine of the tests is busy
+    monkeypatch.delenv("DATAOPS_REAL_DATA", raising=False)  # of the tests, no setting
     result = dataops("doctor")
     assert result.exit_code == 0, result.stdout
     lines = result.stdout.splitlines()
