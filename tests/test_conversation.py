@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from dataops_core import SessionManager
-from dataops_core.errors import Conflict
+from dataops_core.errors import Conflict, InvalidValue
 from dataops_core.execution.runner import Runner
 from dataops_core.orchestrator import explain, orchestrator_graph
 from dataops_core.routing.choosing import Pick, pick
@@ -131,7 +131,7 @@ def test_none_of_these_and_a_choice_that_is_gone(talk):
     assert talk("1")["status"] == "no_match"
     seen = talk("lines a.txt")["question"]
     talk("/sorter file_path=a.txt")
-    with pytest.raises(Conflict, match="meanwhile"):
+    with pytest.raises(Conflict, match="not open any more"):
         talk("1", answer_to={"run_id": None, "id": seen["id"]})
 
 
@@ -311,3 +311,82 @@ def test_who_goes_on_means_the_little_that_is_said(talk, here):
     assert talk("and the first line 5")["final_response"] == f"{here}/a.txt from 5 utf8"
     assert talk("and the encoding latin1")["final_response"] == f"{here}/a.txt from 5 latin1"
     assert talk("and a pizza")["status"] == "no_match"
+
+
+def test_cancel_is_kept_and_said_again_cancels_nothing_more(talk):
+    session = SessionManager().create_session("ann").session_id
+    first = talk('/eraser table="a"', session_id=session)
+    second = talk('/eraser table="b"', session_id=session)
+    gone = talk("cancel", session_id=session, message_id="m1")
+    again = talk("cancel", session_id=session, message_id="m1")
+    assert (gone["run_id"], gone["status"]) == (second["run_id"], "cancelled")
+    assert (again["run_id"], again["final_response"]) == (second["run_id"], gone["final_response"])
+    assert Runner().runs.get(first["run_id"])["status"] == "interrupted"
+    assert talk.said()[-2:] == [("user", "cancel"), ("assistant", "eraser was cancelled.")]
+
+
+def test_an_answer_to_what_somebody_saw_answers_nothing_else(talk):
+    seen = talk("count the lines")["question"]
+    seen = {"run_id": seen["run_id"], "id": seen["id"]}
+    asked = talk("a.txt", seen=seen)
+    assert asked["question"]["parameter"] == "first_line"
+    with pytest.raises(Conflict, match="another question is asked here meanwhile"):
+        talk("b.txt", seen=seen)
+    nothing = {"run_id": None, "id": None}
+    with pytest.raises(Conflict, match="written before it"):
+        talk("7", seen=nothing)
+    # What is about something else is done, whatever is open.
+    assert talk("/sorter file_path=b.txt", seen=seen)["final_response"].startswith("sorted")
+    assert talk("7", seen={"run_id": asked["run_id"], "id": asked["question"]["id"]})["status"] == "success"
+
+
+def test_one_id_stands_for_one_text(talk):
+    session = SessionManager().create_session("ann").session_id
+    talk("/sorter file_path=a.txt", session_id=session, message_id="m1")
+    with pytest.raises(Conflict, match="'m1' already stands for another text"):
+        talk("/sorter file_path=b.txt", session_id=session, message_id="m1")
+
+
+def test_a_workflow_that_is_named_is_run_whatever_is_asked(talk):
+    asked = talk("count the lines")
+    for text in ("/sorter file_path=a.txt", "run sorter on a.txt"):
+        assert talk(text)["final_response"].startswith("sorted")
+        assert talk.last["question"]["run_id"] == asked["run_id"]
+
+
+def test_a_value_said_where_it_confirms_is_taken_and_asked_about_again(talk):
+    asked = talk('/eraser table="orders"')
+    changed = talk("table=customers")
+    assert changed["run_id"] == asked["run_id"]
+    assert changed["final_response"] == 'Run eraser with table="customers"? (yes or no)'
+    assert changed["question"]["id"] != asked["question"]["id"]
+    assert talk("yes")["final_response"] == "erased customers"
+
+
+def test_a_choice_that_a_restored_checkpoint_hides_is_closed(talk):
+    from dataops_core import ContextManager
+
+    contexts = ContextManager()
+    talk("/sorter file_path=a.txt")
+    contexts.create_checkpoint(talk.session, "before")
+    seen = talk("lines a.txt")["question"]
+    contexts.restore_checkpoint(talk.session, "before")
+    with pytest.raises(Conflict, match="not open any more"):
+        talk("1", answer_to={"run_id": None, "id": seen["id"]})
+    assert "nothing to answer" in talk("1")["final_response"]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"user_query": 5}, "a query is a text, not int"),
+        ({"user_query": "hi", "session_id": 7}, "session_id is a text"),
+        ({"user_query": "hi", "message_id": b"x"}, "message_id is a text"),
+        ({"user_query": "hi", "answer_to": "q1"}, "answer_to holds run_id and id"),
+        ({"user_query": "hi", "answer_to": {"run_id": 1, "id": "q1"}}, "answer_to holds run_id and id"),
+        ({"user_query": "hi", "seen": {}}, "seen holds run_id and id"),
+    ],
+)
+def test_what_is_no_message_is_said_so(given, said):
+    with pytest.raises(InvalidValue, match=said):
+        orchestrator_graph.invoke(given)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-from dataops_core.cli.asking import asked_of, go_on
+from dataops_core.cli.asking import asked_of, go_on, open_in
 from dataops_core.cli.commands import Command, completes
 from dataops_core.cli.explaining import tell_why
 from dataops_core.cli.ids import newest_session, session_of
@@ -43,12 +45,19 @@ def ask(
     if explains:
         tell_why(call, query)
         return
-    asked = {"user_query": query, "user_id": call.settings.user}
+    if message_id is not None and session is None and not goes_on:
+        raise UsageError(
+            "--message-id needs the session in which the id counts",
+            hint="ask once without it, and then with --session and the id that was told",
+        )
+    asked: dict[str, Any] = {"user_query": query, "user_id": call.settings.user}
     if goes_on:
         asked["session_id"] = newest_session(call)
     elif session is not None:
         asked["session_id"] = session_of(call, session)
     if message_id is not None:
         asked["message_id"] = message_id
+    if "session_id" in asked:
+        asked["seen"] = open_in(call, asked["session_id"])
     outcome, progress = asked_of(call, asked, traced=traced)
     go_on(call, {"query": query, **outcome}, progress, traced=traced)

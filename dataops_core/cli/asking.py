@@ -32,6 +32,21 @@ def prompted(question: str, suggestion: Any = None) -> str:
     return str(click.prompt("\n".join(map(line, question.split("\n"))), default=default, err=True, prompt_suffix=" "))
 
 
+def open_in(call: Invocation, session_id: str) -> dict[str, str | None]:
+    """Returns the question that is open in a session, as the orchestrator takes what somebody saw."""
+    from dataops_core.storage import schema
+
+    stored = call.stores.records.get(schema.SESSIONS, session_id)
+    session = {} if stored is None else stored.record
+    if choice := session.get("choice"):
+        return {"run_id": None, "id": choice["id"]}
+    if waiting := session.get("questions"):
+        run = call.stores.records.get(schema.RUNS, waiting[-1])
+        if run is not None and "question" in run.record:
+            return {"run_id": waiting[-1], "id": run.record["question"]["id"]}
+    return {"run_id": None, "id": None}
+
+
 def asked_of(call: Invocation, asked: dict[str, Any], *, traced: bool) -> tuple[dict[str, Any], Progress]:
     """Asks DataOps, and returns the outcome as `tell` takes it, with what was seen of the run.
 

@@ -90,7 +90,7 @@ def accept(
         else:
             session, when = runs.session(session_id)
         require_active(session, now)
-        if known := said_before(runs, session["session_id"], query.message_id, strict=True):
+        if known := said_before(runs, session["session_id"], query.message_id, query.content, strict=True):
             return known
         choose(session, choice)
         number = session["revision"] + 1
@@ -147,7 +147,8 @@ def answer(
         manifest: of its workflow.
         value: the answer; of a parameter, its validated value.
         said: the message that answers.
-        values: of other parameters that the same message gives, validated.
+        values: of other parameters that the same message gives, validated. With them a question whether to run at all
+            is asked anew, whatever the value.
         question_id: the question that is answered; the present one by default.
         refuse: whether to refuse when another run has the turn, rather than to wait in line.
 
@@ -167,15 +168,18 @@ def answer(
             raise no_run(run_id)
         session, when = runs.session(session_id)
         now = records.now()
-        if known := said_before(runs, session_id, said.message_id, strict=True):
+        if known := said_before(runs, session_id, said.message_id, said.content, strict=True):
             return known
         run = stored.record
         question = _asked(run, question_id)
         questions.check(value, question)
         choose(session, None)
         require_active(session, now)
+        confirms = question.get("confirms", False)
         if question["parameter"]:
             run["input"] = {**run["input"], **(values or {}), question["parameter"]: value}
+        elif confirms:
+            run["input"] = {**run["input"], **(values or {})}
         run.pop("question")
         # Only the newest value is still needed: a worker that dies before the node took it leaves it to the next.
         before = [{name: a[name] for name in a if name != "value"} for a in run.get("answers", ())]
@@ -183,10 +187,10 @@ def answer(
         given = {"question": question["id"], "message": session["revision"] + 1, "number": number, "value": value}
         run["answers"] = [*before, given][-questions.ANSWERS :]
         draft, fence = replace(said, run_id=run_id, workflow=None), None
-        confirms = question.get("confirms", False)
-        # What a node asks comes after every question of ours.
-        asks = _lacking(manifest, run, number + 1, confirmed=confirms or not question["parameter"])
-        if confirms and value is False:
+        # What a node asks comes after every question of ours. A confirmation that changes values is asked anew.
+        confirmed = not values if confirms else not question["parameter"]
+        asks = _lacking(manifest, run, number + 1, confirmed=confirmed)
+        if confirms and value is False and not values:
             writes = _refused(runs, session, run, draft, schema.iso(now))
         elif asks:
             writes = _ask(runs, session, run, draft, asks, schema.iso(now))
@@ -202,11 +206,13 @@ def answer(
     raise Conflict(f"session {session_id!r} is too busy", hint="try again")
 
 
-def said_before(runs: Runs, session_id: str, message_id: str | None, *, strict: bool = False) -> Accepted | None:
+def said_before(
+    runs: Runs, session_id: str, message_id: str | None, text: str, *, strict: bool = False
+) -> Accepted | None:
     """Returns the run that a message of this id asked for, or answered, when it was said before; else None.
 
     Raises:
-        Conflict: with `strict`, when the message was said before, and asked for no run.
+        Conflict: the id stands for another text; or, with `strict`, the message was said before and asked for no run.
     """
     if message_id is None:
         return None
@@ -214,6 +220,10 @@ def said_before(runs: Runs, session_id: str, message_id: str | None, *, strict: 
     if number is None:
         return None
     message = history.read(runs.stores.records, runs.stores.blobs, session_id, number)
+    if message.content != text:
+        raise Conflict(
+            f"message id {message_id!r:.80} already stands for another text", hint="give each message its own"
+        )
     if message.run_id is None:
         if strict:
             raise Conflict(f"message id {message_id!r} already stands for a message that asked for no run")
@@ -229,7 +239,10 @@ def choose(session: Record, choice: Choice | None) -> None:
     """
     is_open = session.pop("choice", None)
     if choice is not None and (is_open is None or is_open["id"] != choice.id):
-        raise Conflict("that choice was made meanwhile", hint=f"dataops sessions show {session['session_id']}")
+        raise Conflict(
+            "that choice is not open any more: it was made, or something else was said since",
+            hint="ask again what you asked before",
+        )
 
 
 def _lacking(manifest: Manifest, run: Record, number: int, note: str = "", *, confirmed: bool) -> Record | None:

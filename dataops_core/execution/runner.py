@@ -115,17 +115,22 @@ class Runner(Worker):
             await asyncio.to_thread(self._answer, run_id, value, values, question_id, text, message_id)
         )
 
-    def cancel(self, run_id: str) -> RunResult:
+    def cancel(self, run_id: str, *, text: str | None = None, message_id: str | None = None) -> RunResult:
         """Cancels a run that is not over: nothing of it is kept from then on, and the next in line has the turn.
 
         Its worker notices at its next step, or when it renews its lease. What a node does outside DataOps meanwhile is
         not undone.
 
+        Args:
+            run_id: which.
+            text: the words that ask for it, kept as a message of the session.
+            message_id: the caller's id of that message.
+
         Raises:
             NotFound: no such run.
             Conflict: the run is over.
         """
-        run = self.runs.cancel(run_id)
+        run = self.runs.cancel(run_id, None if text is None else Draft("user", text, message_id=message_id))
         saver_of(self.stores).drop(run_id)
         told = {"status": run["status"]}
         plugins().emit(
@@ -133,9 +138,9 @@ class Runner(Worker):
         )
         return result_of(self.stores, run)
 
-    async def acancel(self, run_id: str) -> RunResult:
+    async def acancel(self, run_id: str, *, text: str | None = None, message_id: str | None = None) -> RunResult:
         """Async `cancel`."""
-        return await asyncio.to_thread(self.cancel, run_id)
+        return await asyncio.to_thread(self.cancel, run_id, text=text, message_id=message_id)
 
     def attend(self, run_id: str) -> RunResult:
         """Waits until a run is over or asks something, and goes on with it whenever its worker is gone."""

@@ -7,7 +7,7 @@ the lease is another, so that renewing it disturbs nobody.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from dataops_core import history
@@ -60,10 +60,14 @@ class Runs:
         self.stores, self.lease_seconds = stores, lease_seconds
         self.fences = Fences(stores.records, lease_seconds)
 
-    def cancel(self, run_id: str) -> Record:
+    def cancel(self, run_id: str, said: Draft | None = None) -> Record:
         """Ends a run that is not over: nothing of it commits any more, and its turn is passed on.
 
         What its worker does outside the store is not undone. Cancelling a cancelled run changes nothing.
+
+        Args:
+            run_id: which.
+            said: the message that asks for it, kept in the same commit.
 
         Raises:
             NotFound: no such run.
@@ -78,9 +82,12 @@ class Runs:
                 raise Conflict(f"run {run_id!r} is over: {run['status']}", hint=f"dataops runs show {run_id}")
             now = self.stores.records.now()
             session, when = self.session(run["session_id"])
-            said = Draft("assistant", f"{run['workflow']} was cancelled.", run["workflow"], run_id=run_id)
-            writes, messages = history.append(session, [said], blobs=self.stores.blobs, at=schema.iso(now))
-            run.update(status="cancelled", answer_message=messages[0].number, finished_at=schema.iso(now))
+            if said and said.message_id and history.reserved(self.stores.records, run["session_id"], said.message_id):
+                raise Conflict(f"message id {said.message_id!r:.80} already stands for another message")
+            told = Draft("assistant", f"{run['workflow']} was cancelled.", run["workflow"], run_id=run_id)
+            drafts = [told] if said is None else [replace(said, run_id=run_id), told]
+            writes, messages = history.append(session, drafts, blobs=self.stores.blobs, at=schema.iso(now))
+            run.update(status="cancelled", answer_message=messages[-1].number, finished_at=schema.iso(now))
             for gone in ("open", "owner", "question"):
                 run.pop(gone, None)
             turns.pass_on(session, run_id)

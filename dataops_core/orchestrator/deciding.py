@@ -12,13 +12,13 @@ from dataops_core.execution.acceptance import Choice, said_before
 from dataops_core.execution.questions import check
 from dataops_core.execution.runs import Runs
 from dataops_core.orchestrator import replies
-from dataops_core.orchestrator.situation import Situation, require_open, situation
-from dataops_core.orchestrator.state import OrchestratorState, Reply
+from dataops_core.orchestrator.situation import Situation, answered_meanwhile, require_open, situation
+from dataops_core.orchestrator.state import OrchestratorState, Reply, require_texts
 from dataops_core.orchestrator.tasks import run_task
 from dataops_core.plugin.manager import plugins
 from dataops_core.routing.again import adds, repeats
-from dataops_core.routing.answers import is_cancel, is_no, is_yes, understand
-from dataops_core.routing.choosing import Pick, pick
+from dataops_core.routing.answers import is_cancel, understand
+from dataops_core.routing.choosing import Pick, is_reply, pick
 from dataops_core.routing.parameters import extract
 from dataops_core.routing.router import Candidate, Decision, Router
 from dataops_core.storage.opening import open_stores
@@ -45,29 +45,31 @@ def decide(state: OrchestratorState) -> tuple[OrchestratorState, Reply | None]:
         What is told of it, with the `task` that runs it; or with the reply, where there is nothing to run.
 
     Raises:
-        InvalidValue: it is empty.
+        InvalidValue: it is empty, or what comes with it is not as `OrchestratorState` says.
         NotFound: no such session.
-        Conflict: it answers a question that is not open any more.
+        Conflict: it answers a question that is not open any more, or its id stands for another text.
     """
-    query = state.get("user_query", "")
-    if not isinstance(query, str) or not query.strip():
-        raise InvalidValue("the query is empty", hint='ask something, e.g. "profile orders.csv"')
-    here = Situation()
+    require_texts(state)
+    query = state["user_query"]
+    here, late = Situation(), None
     if session_id := state.get("session_id"):
         runs = Runs(open_stores())
-        said = said_before(runs, session_id, state.get("message_id"))
+        said = said_before(runs, session_id, state.get("message_id"), query)
         if said is not None:
             return {"task": {"do": "attend", "run_id": said.run["run_id"]}}, None
         here = situation(runs, session_id, query)
         require_open(state.get("answer_to"), here)
-    if here.choice is not None and (picked := pick(query, here.choice["workflows"])):
+        late = answered_meanwhile(state.get("seen"), here)
+    if late is None and here.choice is not None and (picked := pick(query, here.choice["workflows"])):
         return _chosen(state, picked, here, here.choice)
     decision = router().route(query)
+    if late is not None and decision.outcome in ("ask", "none"):
+        raise late
     told: OrchestratorState = {
         "candidates": [_candidate(c) for c in decision.candidates],
         "confidence": decision.confidence,
     }
-    if here.parked is not None and (answered := _answer(state, query, here.parked, decision)):
+    if late is None and here.parked is not None and (answered := _answer(state, query, here.parked, decision)):
         return {**told, **answered[0]}, answered[1]
     if decision.outcome == "capabilities":
         return told, replies.capabilities(plugins().manifests().values(), here.parked)
@@ -76,7 +78,7 @@ def decide(state: OrchestratorState) -> tuple[OrchestratorState, Reply | None]:
     workflow, values = decision.workflow, dict[str, Any]()
     if _goes_on(query, decision, here):
         workflow, values = here.earlier[0]["workflow"], dict(here.earlier[0]["values"])
-    if workflow is None and here.parked is None and (is_cancel(query) or is_yes(query) or is_no(query)):
+    if workflow is None and here.parked is None and is_reply(query):
         return told, replies.nothing_open()
     if workflow is None:
         return told, _undecided(told, decision, here)
@@ -127,7 +129,8 @@ def _answer(
     run_id, question = parked["run_id"], parked["question"]
     told: OrchestratorState = {"workflow": parked["workflow"]}
     if is_cancel(query):
-        return {**told, "task": {"do": "cancel", "run_id": run_id}}, None
+        task = {"do": "cancel", "run_id": run_id, "text": query, "message_id": state.get("message_id")}
+        return {**told, "task": task}, None
     manifest = WORKFLOW_REGISTRY.manifest(parked["workflow"])
     lacking = [parameter.name for parameter in manifest.missing(parked["input"])]
     allowed = settings.current().allowed_paths

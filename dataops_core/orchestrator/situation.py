@@ -51,14 +51,44 @@ def require_open(seen: Mapping[str, str | None] | None, here: Situation) -> None
     """Raises Conflict when the question that an answer was typed under is not the open one any more."""
     if not seen:
         return
-    if seen.get("run_id") is None:
+    if seen["run_id"] is None:
         if here.choice is None or here.choice["id"] != seen["id"]:
-            raise Conflict("that choice was made meanwhile", hint=f"dataops sessions show {here.session_id}")
-    elif here.parked is None or (here.parked["run_id"], here.parked["question"]["id"]) != (seen["run_id"], seen["id"]):
+            raise Conflict(
+                "that choice is not open any more: it was made, or something else was said since",
+                hint="ask again what you asked before",
+            )
+    elif here.parked is None or (here.parked["run_id"], here.parked["question"]["id"]) != (
+        seen["run_id"],
+        seen["id"],
+    ):
         raise Conflict(
             f"the question of run {seen['run_id']!r} was answered or cancelled meanwhile",
             hint=f"dataops runs show {seen['run_id']}",
         )
+
+
+def answered_meanwhile(seen: Mapping[str, str | None] | None, here: Situation) -> Conflict | None:
+    """Returns the error for an answer, when what is open now is not what was open as the message was written.
+
+    Args:
+        seen: `run_id` and `id` of the question that was open then, both None for none; None when nobody looked.
+        here: what is open now.
+    """
+    if seen is None or open_question(here) in (None, dict(seen)):
+        return None
+    return Conflict(
+        "another question is asked here meanwhile, and this message was written before it; it was not kept",
+        hint=f"dataops sessions show {here.session_id}, and say it again",
+    )
+
+
+def open_question(here: Situation) -> dict[str, str | None] | None:
+    """Returns `run_id` and `id` of the question that the next message answers, or None; a choice is asked last."""
+    if here.choice is not None:
+        return {"run_id": None, "id": here.choice["id"]}
+    if here.parked is not None:
+        return {"run_id": here.parked["run_id"], "id": here.parked["question"]["id"]}
+    return None
 
 
 def last_files(runs: Runs, here: Situation, lacking: Iterable[Parameter]) -> dict[str, Any]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from typing_extensions import TypedDict
 
 from dataops_core.contracts.records import Record
-from dataops_core.errors import DataOpsError
+from dataops_core.errors import DataOpsError, InvalidValue
 
 
 class OrchestratorState(TypedDict, total=False):
     """What goes in: `user_query`, and perhaps `session_id`, `user_id`, `message_id`, and `answer_to`: `run_id` and `id`
-    of the question that somebody saw as they wrote. What comes out: the rest.
+    of the question that it answers. `seen` is the same of the question that was open as somebody wrote (both None for
+    none): the message may be about something else, but it answers no other question. What comes out: the rest.
 
     `status` is the run's (`interrupted`: it asks `question`, which names its `run_id`), or `undecided` (the `question`
     asks which workflow is meant), `answered` (a question about DataOps itself), `no_match`, or `needs_input` (a value
@@ -27,6 +29,7 @@ class OrchestratorState(TypedDict, total=False):
     user_id: str
     message_id: str
     answer_to: dict[str, str | None]
+    seen: dict[str, str | None]
     workflow: str
     confidence: float
     values: dict[str, dict[str, Any]]
@@ -39,6 +42,27 @@ class OrchestratorState(TypedDict, total=False):
     artifacts: list[str]
     candidates: list[dict[str, Any]]
     error: dict[str, Any] | None
+
+
+def require_texts(state: OrchestratorState) -> None:
+    """Raises InvalidValue unless what goes in is of the types that it must be, and the query is not empty."""
+    given: dict[str, Any] = dict(state)
+    query = given.get("user_query", "")
+    if not isinstance(query, str):
+        raise InvalidValue(f"a query is a text, not {type(query).__name__}")
+    if not query.strip():
+        raise InvalidValue("the query is empty", hint='ask something, e.g. "profile orders.csv"')
+    for name in ("session_id", "user_id", "message_id"):
+        if not isinstance(given.get(name, ""), str | None):
+            raise InvalidValue(f"{name} is a text, not {type(given[name]).__name__}")
+    for name in ("answer_to", "seen"):
+        question = given.get(name)
+        if question is not None and (
+            not isinstance(question, Mapping)
+            or set(question) != {"run_id", "id"}
+            or not all(isinstance(value, str | None) for value in question.values())
+        ):
+            raise InvalidValue(f"{name} holds run_id and id of a question, not {question!r:.80}")
 
 
 @dataclass(frozen=True, slots=True)

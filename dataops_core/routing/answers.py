@@ -80,7 +80,8 @@ def understand(
     """Returns the answer that a message gives to a question, or None when it asks for something else, or for nothing.
 
     A message that names a workflow, or clearly asks for another one, is no answer. What a question suggests is taken by
-    "yes". A file that is not there is asked for again, unless it is given as `name=path`.
+    "yes". Values that are said where a confirmation is asked for change what would be run. A file that is not there is
+    asked for again, unless it is given as `name=path`.
 
     Args:
         text: the message.
@@ -94,8 +95,15 @@ def understand(
         InvalidValue: it is meant as an answer, and breaks a rule of the parameter.
     """
     parameter = manifest.parameter(question["parameter"] or "")
+    if decision.workflow != manifest.name and _is_named(text, decision):
+        return None
     if question.get("confirms"):
-        return Answer(is_yes(text)) if is_yes(text) or is_no(text) else None
+        if is_yes(text) or is_no(text):
+            return Answer(is_yes(text))
+        elsewhere = decision.confidence == 1 or _leads_elsewhere(decision, manifest.name)
+        changed = {} if elsewhere else extract(text, manifest, cwd=cwd).values
+        checked = validate(changed, manifest, cwd=cwd, allowed_paths=allowed_paths)
+        return Answer(False, {name: checked[name] for name in changed}) if changed else None
     if parameter is None:
         return _of_node(text, question.get("schema"), decision)
     if question.get("suggestion") is not None and parameter.type != "boolean" and is_yes(text):
@@ -116,6 +124,12 @@ def understand(
     if parameter.type == "file_path" and cwd is not None and (source is None or source.rule != "key=value"):
         _require_file(checked[parameter.name])
     return Answer(checked[parameter.name], {name: checked[name] for name in found if name != parameter.name})
+
+
+def _is_named(text: str, decision: Decision) -> bool:
+    """Says whether a message names the workflow that it wants; a name in quotes alone may be a value."""
+    parts = list(islice(tokens(text), 2))
+    return decision.confidence == 1 and decision.workflow is not None and not (len(parts) == 1 and parts[0].quoted)
 
 
 def _is_plain(text: str, extraction: Extraction) -> bool:

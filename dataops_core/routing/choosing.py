@@ -11,6 +11,9 @@ from dataops_core.routing.answers import is_cancel, is_no, is_yes
 
 _ORDINALS: Final = {"first": 1, "1st": 1, "second": 2, "2nd": 2, "third": 3, "3rd": 3}
 _NONE: Final = re.compile(r"\s*(?:none|neither)(?: of (?:these|those|them|the two|the three))?[.! ]*", re.IGNORECASE)
+_NUMBER: Final = re.compile(
+    r"\s*(?:the\s+)?(?:[1-9]|first|second|third|last)(?:\s+one)?(?:\s+please)?[.)! ]*", re.IGNORECASE
+)
 _PICK: Final = re.compile(
     r"\s*(?:(?:the|number|nr\.?|no\.|option|#|i mean|use|with|take)\s*){0,4}"
     r"(?P<what>[1-9](?![0-9])|[A-Za-z0-9][A-Za-z0-9_-]{0,63})(?: one)?(?: please)?[.)!]?"
@@ -30,6 +33,11 @@ class Pick:
 
     workflow: str | None
     rest: str = ""
+
+
+def is_reply(text: str) -> bool:
+    """Says whether a message is nothing but a reply to something: yes, no, cancel, none, a number."""
+    return is_yes(text) or is_no(text) or is_cancel(text) or any(p.fullmatch(text) for p in (_NONE, _NUMBER))
 
 
 def pick(text: str, offered: Sequence[str]) -> Pick | None:

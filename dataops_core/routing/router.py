@@ -22,6 +22,9 @@ from dataops_core.routing.tokens import READ, tokens
 CENTROID_SHARE = 0.8  # of the score; the nearest text has the rest. Tuned on labelled queries: a broad optimum
 _DIGITS = 6  # of a score
 _MAY_NAME = re.compile(r"[\"'`“]|workflow[ ]{0,4}=", re.IGNORECASE)
+_ORDERED = re.compile(
+    r"\s*(?:please\s+)?(?:run|use|start|execute)\s+(?:the\s+)?([a-z][a-z0-9]*_[a-z0-9_]*)(?=[\s,:.!]|$)", re.IGNORECASE
+)
 _SLASH = re.compile(r"\s*/([A-Za-z][A-Za-z0-9_-]{0,63})(?=\s|$)")
 
 Outcome = Literal["run", "ask", "none"]
@@ -104,7 +107,8 @@ class Router:
     def route(self, query: str) -> Decision:
         """Decides what to do with a query.
 
-        A workflow that is named (`/name …`, `workflow=name`, or its name in quotes or backticks) wins without scoring.
+        A workflow that is named (`/name …`, `workflow=name`, `run name …` where the name has an underscore, or its name
+        in quotes or backticks) wins without scoring.
         Otherwise the best one runs where the confidence is at least `RUN`, and is asked about from `ASK` on. A query
         that begins with an order to change something, "delete …", say, is in doubt unless the workflow speaks of that.
         """
@@ -118,7 +122,7 @@ class Router:
         if not text:
             return Decision("none", None, (), "the query has no words" if query.strip() else "the query is empty")
         candidates, evidence = self._rank(text, 3)
-        cut = f" (of a long query, the first {len(text)} words)" if len(text) == WORDS or len(query) > READ else ""
+        cut = " (only the beginning of the long query was read)" if len(text) == WORDS or len(query) > READ else ""
         if evidence is None or not evidence.coverage:
             return Decision("none", None, tuple(candidates), "no workflow knows what the query is about" + cut)
         best = candidates[0]
@@ -186,6 +190,10 @@ class Router:
 
     def _exact(self, query: str) -> Decision | None:
         slash = _SLASH.match(query)
+        ordered = _ORDERED.match(query)
+        if ordered and ordered[1].lower() in self._known:
+            name = ordered[1].lower()
+            return Decision("run", name, (Candidate(name, 1.0),), f"the query names {name}", 1.0)
         if not slash and not _MAY_NAME.search(query, 0, READ):
             return None
         found = list(tokens(query))

@@ -214,6 +214,12 @@ def test_the_same_message_id_is_answered_once(dataops):
     assert len(told(dataops("runs", "list", "--json"))["runs"]) == 2
 
 
+def test_a_message_id_counts_in_a_session(dataops):
+    refused = dataops("ask", "--message-id", "m1", "three steps with word=b")
+    assert (refused.exit_code, "--session" in refused.stderr) == (2, True)
+    assert told(dataops("runs", "list", "--json"))["runs"] == []
+
+
 def test_what_can_you_do_is_answered_at_once(dataops):
     result = dataops("ask", "what can you do?")
     assert result.exit_code == 0

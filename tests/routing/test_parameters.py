@@ -274,7 +274,7 @@ def test_a_long_query_costs_little(name, tmp_path):
 
 
 def test_a_cut_query_is_said():
-    assert any("first 1000 words" in note for note in extract("word " * 3000, PROFILER, cwd=None).notes)
+    assert any("only its beginning was read" in note for note in extract("word " * 3000, PROFILER, cwd=None).notes)
 
 
 _PARAMETERS = st.builds(

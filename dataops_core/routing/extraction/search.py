@@ -87,7 +87,7 @@ class Search:
         self.replaced: dict[int, int] = {}
         self._free: tuple[int, list[int]] | None = None
         if len(read) == _WORDS or len(query) > READ:
-            self.notes.append(f"the query is long: only its first {len(read)} words were read, so ask with fewer")
+            self.notes.append("the query is long, and only its beginning was read: ask with fewer words")
 
     @cached_property
     def apart(self) -> list[bool]:
