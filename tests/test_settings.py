@@ -235,6 +235,7 @@ def test_a_wrong_value_names_source_value_and_rule(env: dict[str, str], words: s
         ("1: 2", "unknown key '1'", "config show"),
         ("- a", "expected keys and values, found list", ""),
         ("a: [", "line 2, column 1: not valid YAML", ""),
+        ("log_level: INFO\nlog_level: DEBUG", "line 2: the key 'log_level' is there twice", ""),
         ("a: b: c", "line 1, column 5: not valid YAML", ""),
         ("a: &x 1\nb: *x", "line 2: aliases are not allowed", ""),
         ("a: " + "[" * 5000, "line 1: nested deeper than 32", ""),

@@ -10,6 +10,7 @@ from dataops_core.errors import ConfigError
 
 MAX_BYTES: Final = 256 * 1024
 MAX_DEPTH: Final = 32
+_OURS: Final = "ours"  # the context of errors in what is valid YAML, and not taken
 
 
 def read_yaml(path: Path) -> Any:
@@ -18,28 +19,54 @@ def read_yaml(path: Path) -> Any:
     Raises:
         ConfigError: names the file and, where there is one, line and column.
     """
+    text = _read(path)
+    try:
+        return parse_yaml(text)
+    except ValueError as error:
+        raise ConfigError(f"{path}: {error}", hint="correct the file") from None
+
+
+def parse_yaml(text: str) -> Any:
+    """Returns what a YAML text holds, made of plain values.
+
+    Raises:
+        ValueError: it is not valid YAML, says a key twice, has aliases, or is nested too deeply; the line is named.
+    """
     import yaml
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    text = _read(path)
+    safe = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+    class Loader(safe):  # type: ignore[misc, valid-type]
+        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+            seen = set()
+            for key, _ in node.value:
+                if not isinstance(key, yaml.ScalarNode):
+                    continue
+                if key.value in seen:
+                    told = f"the key {key.value!r:.80} is there twice"
+                    raise yaml.constructor.ConstructorError(_OURS, None, told, key.start_mark)
+                seen.add(key.value)
+            return super().construct_mapping(node, deep=deep)
+
     try:
         # Events come without recursion. Composing deep nesting would overflow libyaml's C stack, and aliases can make
         # a few lines into gigabytes; files that people write need neither.
         depth = 0
-        for event in yaml.parse(text, Loader=loader):
+        for event in yaml.parse(text, Loader=safe):
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > MAX_DEPTH or isinstance(event, yaml.AliasEvent):
                 what = "aliases are not allowed" if depth <= MAX_DEPTH else f"nested deeper than {MAX_DEPTH}"
-                line = event.start_mark.line + 1 if event.start_mark else 1
-                raise ConfigError(f"{path}: line {line}: {what}")
-        return yaml.load(text, Loader=loader)  # noqa: S506 - it is a safe loader
+                raise yaml.MarkedYAMLError(_OURS, None, what, event.start_mark)  # type: ignore[arg-type]
+        return yaml.load(text, Loader=Loader)  # noqa: S506 - it is a safe loader
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        where = f" line {mark.line + 1}, column {mark.column + 1}:" if mark else ""
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise ConfigError(f"{path}:{where} not valid YAML: {problem}", hint="correct the file") from None
+        if getattr(error, "context", None) == _OURS:
+            raise ValueError(f"line {mark.line + 1 if mark else 1}: {problem}") from None
+        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        raise ValueError(f"{where}not valid YAML: {problem}") from None
     except (ValueError, RecursionError, OverflowError) as error:
-        raise ConfigError(f"{path}: a value cannot be read: {error}", hint="write it in quotes") from None
+        raise ValueError(f"a value cannot be read: {error}") from None
 
 
 def read_env_file(path: Path) -> dict[str, str]:

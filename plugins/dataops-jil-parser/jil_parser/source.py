@@ -53,7 +53,7 @@ def open_source(file_path: str) -> Source:
     decoder = codecs.getincrementaldecoder("utf-8")()
     utf8, zeros, controls, statements, size, last = True, 0, 0, False, 0, b""
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=_without_waiting) as file:
             while chunk := file.read(_CHUNK):
                 if not size and any(chunk.startswith(mark) for mark in _WIDE):
                     raise InvalidValue(
@@ -95,7 +95,7 @@ def lines(source: Source) -> Iterator[tuple[str, bool]]:
         InvalidValue: the file can no longer be read.
     """
     try:
-        with source.path.open(encoding=source.encoding, errors="replace") as file:
+        with open(source.path, encoding=source.encoding, errors="replace", opener=_without_waiting) as file:
             while line := file.readline(LONGEST_LINE):
                 cut = len(line) == LONGEST_LINE and not line.endswith("\n")
                 rest = line
@@ -107,6 +107,11 @@ def lines(source: Source) -> Iterator[tuple[str, bool]]:
         raise _unreadable(str(source.path), error) from None
 
 
+def _without_waiting(path: str, flags: int) -> int:
+    # What says that it is a plain file may still wait for somebody to write: /proc/kmsg.
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
 def _regular(file_path: str) -> Path:
     try:
         path = Path(os.path.abspath(Path(file_path).expanduser()))
@@ -116,6 +121,8 @@ def _regular(file_path: str) -> Path:
         raise InvalidValue(f"{quoted(file_path)} is not a usable path: {reason}", hint="check the path") from None
     if not exists:
         near = _nearest(path)
+        if path.is_symlink():
+            raise NotFound(f"{quoted(file_path)} is a link that leads to no file", hint="name the file that is meant")
         hint = f"did you mean '{near}'?" if near else "check the path; it is taken from the working directory"
         raise NotFound(f"there is no file {quoted(file_path)}", hint=hint)
     if not regular:

@@ -92,3 +92,17 @@ def test_a_line_without_end_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     path.write_text("insert_job: A\ncommand: " + "x" * 500 + "\ninsert_job: B\n")
     found = list(lines(open_source(str(path))))
     assert [(len(line), cut) for line, cut in found] == [(13, False), (64, True), (13, False)]
+
+
+@pytest.mark.timeout(20)
+def test_nothing_is_waited_for() -> None:
+    if not os.path.exists("/proc/kmsg") or os.geteuid():
+        pytest.skip("/proc/kmsg is there for root on Linux only")
+    with pytest.raises(InvalidValue):
+        open_source("/proc/kmsg")
+
+
+def test_a_link_that_leads_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "loop.jil").symlink_to(tmp_path / "loop.jil")
+    with pytest.raises(NotFound, match="is a link that leads to no file"):
+        open_source(str(tmp_path / "loop.jil"))

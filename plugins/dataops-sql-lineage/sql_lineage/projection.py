@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.dialects.postgres import Postgres
 
+from dataops_core.errors import InvalidValue
 from sql_lineage.flow import Columns, Flow, Links, Opening, Origin
 from sql_lineage.visible import Visible
 
 FlowOf = Callable[[exp.Expr], Flow]
+#: Columns that one star may stand for: stars of stars double with each step.
+MOST_COLUMNS: Final = 10_000
 _NAME_LENGTH = 200
 #: Functions that may read what is no column: files, other services, tables by their name.
 _READERS = (exp.Anonymous, exp.ReadCSV, exp.ReadParquet)
@@ -70,6 +73,11 @@ def star_columns(star: exp.Expr, seen: Visible, flow: FlowOf, links: Links) -> C
         ]
         if source.open and not any(name == "*" for name, _ in source.ordered):
             made.ordered.append(("*", all_of(source.open)))
+        if len(made.ordered) + len(made.open) > MOST_COLUMNS:
+            raise InvalidValue(
+                f"{star.sql()[:_NAME_LENGTH]} stands for more than {MOST_COLUMNS} columns",
+                hint="name the columns that are needed, or split the script",
+            )
     return made
 
 

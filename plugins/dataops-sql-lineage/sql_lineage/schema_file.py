@@ -11,6 +11,7 @@ from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
 
 from dataops_core.errors import InvalidValue
+from dataops_core.settings.files import parse_yaml
 from sql_lineage.catalog import Catalog
 from sql_lineage.flow import Key
 from sql_lineage.names import Spelling, shown
@@ -43,10 +44,7 @@ def load_schema(path: str, catalog: Catalog, spelling: Spelling, dialect: Dialec
     if ending in (".yaml", ".yml"):
         found = _yaml(text, name)
     elif ending == ".json" or text.lstrip().startswith("{"):
-        try:
-            found = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise InvalidValue(f"the schema {name} is not JSON: {shown(error, 200)}", hint=_SHAPE) from None
+        found = _json(text, name)
     else:
         return _sql(text, name, catalog, spelling, dialect)
     total = 0
@@ -75,15 +73,25 @@ def _sql(text: str, name: str, catalog: Catalog, spelling: Spelling, dialect: Di
 
 
 def _yaml(text: str, name: str) -> Any:
-    import yaml
-
     try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        told = getattr(error, "problem", None) or error
-        raise InvalidValue(f"the schema {name} is not YAML: {place}{shown(told, 200)}", hint=_SHAPE) from None
+        return parse_yaml(text)
+    except ValueError as error:
+        raise InvalidValue(f"the schema {name}: {shown(error, 200)}", hint=_SHAPE) from None
+
+
+def _json(text: str, name: str) -> Any:
+    try:
+        return json.loads(text, object_pairs_hook=_once)
+    except (ValueError, RecursionError) as error:
+        raise InvalidValue(f"the schema {name} is not JSON: {shown(error, 200)}", hint=_SHAPE) from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(key for position, (key, _) in enumerate(pairs) if key in dict(pairs[:position]))
+        raise ValueError(f"the key {twice!r:.80} is there twice")
+    return found
 
 
 def _tables(found: Any, above: Key, name: str) -> Iterator[tuple[Key, list[str]]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import codecs
+import errno
+import os
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +19,12 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_HINTS: Final = {
+    errno.ELOOP: "the link leads back to itself: name the file that is meant",
+    errno.ENAMETOOLONG: "check the path",
+    errno.EAGAIN: "name a plain file",
+    errno.EINVAL: "name a plain file",
+}
 _CONTROLS = bytes(b for b in range(32) if b not in b"\t\n\v\f\r\x1a")
 
 
@@ -34,21 +42,29 @@ def read_text(path: str) -> tuple[str, str]:
         InvalidValue: it is no file, too large, empty, or binary.
     """
     file = Path(path)
-    name = shown(file.name)
+    name = shown(file.name or path)
     try:
         if not file.is_file():
             if file.exists():
                 kind = "is a folder" if file.is_dir() else "is not a plain file"
                 raise InvalidValue(f"{name} {kind}", hint="name a file of SQL statements")
-            raise NotFound(f"there is no file {shown(path, 200)}", hint="name a file of SQL statements")
+            told = "is a link that leads to no file" if file.is_symlink() else ""
+            raise NotFound(
+                f"{shown(path, 200)} {told}" if told else f"there is no file {shown(path, 200)}",
+                hint="name a file of SQL statements",
+            )
         size = file.stat().st_size
         if size > MOST_BYTES:
             raise InvalidValue(
                 f"{name} has {size} bytes; {MOST_BYTES} are the most that are read", hint="split it into several files"
             )
-        data = file.read_bytes()
+        # What says that it is a plain file may still wait for somebody to write, /proc/kmsg, say.
+        with os.fdopen(os.open(file, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
+            data = stream.read(MOST_BYTES + 1) or b""
     except OSError as error:
-        raise InvalidValue(f"{name} cannot be read: {error.strerror or error}", hint="check its permissions") from None
+        reason = error.strerror or str(error)
+        hint = _HINTS.get(error.errno or 0, "check its permissions")
+        raise InvalidValue(f"{name} cannot be read: {reason}", hint=hint) from None
     return _decoded(data, name)
 
 

@@ -17,7 +17,7 @@ from sql_lineage.diagram import diagram
 from sql_lineage.lineage import deeply, trace
 from sql_lineage.script import MOST_CTES, UNEXPECTED
 
-from dataops_core.errors import DataOpsError
+from dataops_core.errors import DataOpsError, InvalidValue
 
 N = 10_000
 WORDS = st.sampled_from(
@@ -211,3 +211,11 @@ def test_the_stack_and_its_limit_are_put_back() -> None:
 def test_sqlglot_prints_nothing(traced: Any, capfd: pytest.CaptureFixture[str]) -> None:
     traced("GRANT \x1b[31m ALL ON x; REPLACE INTO t SELECT 1; SELECT a FROM t", "mysql")
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("first", ["t", "unknown"])
+def test_stars_of_stars_end_with_a_line(first: str) -> None:
+    steps = [f"c0 AS (SELECT * FROM {first})"]
+    steps += [f"c{n} AS (SELECT x.*, y.* FROM c{n - 1} x, c{n - 1} y)" for n in range(1, 40)]
+    with pytest.raises(InvalidValue, match=r"x\.\* stands for more than 10000 columns"):
+        trace(sql=f"CREATE TABLE t (a INT, b INT); WITH {', '.join(steps)} SELECT * FROM c39")

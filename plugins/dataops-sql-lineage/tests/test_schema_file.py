@@ -88,6 +88,20 @@ def test_no_file(tmp_path: Path) -> None:
 
 def test_its_size_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schema_file, "MOST_COLUMNS", 100)
-    bomb = "a: &a [x, y, z, x, y, z, x, y, z]\n" + "".join(f"b{i}: *a\n" for i in range(50))
+    large = "".join(f"b{i}: [x, y, z, u, v, w]\n" for i in range(50))
     with pytest.raises(InvalidValue, match="more than 100 columns"):
-        sources(tmp_path, "s.yaml", bomb)
+        sources(tmp_path, "s.yaml", large)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("s.yaml", "a: &a [x]\nb: *a\n", "line 2: aliases are not allowed"),
+        ("s.yaml", "a: " + "[" * 100_000, "nested deeper than"),
+        ("s.yaml", "orders: [id]\nusers: [id]\norders: [total]\n", "line 3: the key 'orders' is there twice"),
+        ("s.json", '{"orders": ["id"], "orders": ["total"]}', "the key 'orders' is there twice"),
+    ],
+)
+def test_what_would_be_lost_or_never_end_is_refused(tmp_path: Path, name: str, text: str, words: str) -> None:
+    with pytest.raises(InvalidValue, match=words):
+        sources(tmp_path, name, text)

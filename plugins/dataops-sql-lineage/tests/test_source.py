@@ -77,3 +77,17 @@ def test_a_file_or_a_text_is_needed() -> None:
 def test_the_text_goes_before_the_file(tmp_path: Path) -> None:
     found, _ = trace(sql="SELECT a FROM t", file_path=str(tmp_path / "name_only.sql"))
     assert found["source"]["name"] == "name_only.sql"
+
+
+@pytest.mark.timeout(20)
+def test_nothing_is_waited_for(tmp_path: Path) -> None:
+    if not os.path.exists("/proc/kmsg") or os.geteuid():
+        pytest.skip("/proc/kmsg is there for root on Linux only")
+    with pytest.raises((InvalidValue, NotFound)):
+        trace(file_path="/proc/kmsg")
+
+
+def test_a_link_that_leads_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "loop.sql").symlink_to(tmp_path / "loop.sql")
+    with pytest.raises(NotFound, match="is a link that leads to no file"):
+        trace(file_path=str(tmp_path / "loop.sql"))
