@@ -57,21 +57,19 @@ def _head(asked: Asked, network: Network) -> str:
     kind = "box" if network.is_box(name) else f"{shown(job['type'])} job"
     around = [f"in box {shown(box)}" for box in asked["boxes"][:6]] + (["…"] if len(asked["boxes"]) > 6 else [])
     lines = [f"{', '.join([f'{shown(name)} is a {kind}', *around])}, line {job['line']}."]
-    if job["partial"]:
-        lines.append("The file only updates it, so what it was inserted with is not known here.")
     for holder in (name, *asked["boxes"][:6]):
         if holder not in network.jobs:
             continue
         own = "It" if holder == name else f"Box {shown(holder)}"
         if condition := network.jobs[holder]["conditions"].get("condition"):
             lines.append(f"{own} starts when (line {condition['line']}): {shown(condition['text'], 300)}")
-            if condition["tree"] is None:
-                lines.append("This condition cannot be read, so what it waits for is missing below.")
         attributes = network.jobs[holder]["attributes"]
         if clock := [f"{key} {shown(attributes[key], 60)}" for key in SCHEDULE if key in attributes]:
             off = attributes.get("date_conditions", "").lower() not in YES
             why = "has a schedule that is off, since date_conditions is not 1" if off else "starts by the clock"
             lines.append(f"{own} {why}: {', '.join(clock)}")
+    if asked["never_starts"]:
+        lines.append("By this file it can never start: it waits, by itself or through others, for its own end.")
     if network.is_box(name):
         lines.append(f"It holds {_count(len(network.members.get(name, [])), 'job')}.")
     return "\n".join(lines)
@@ -79,17 +77,17 @@ def _head(asked: Asked, network: Network) -> str:
 
 def _before(asked: Asked, related: Sequence[Related], network: Network) -> str:
     name = shown(asked["job"])
+    gaps = [f"{shown(gap['job'])} (line {gap['line']}): {gap['why']}" for gap in asked["unknown"]]
+    missing = _listed("What runs before may be more, since this is not known:", gaps)
     if not related:
-        holders = [network.jobs[holder] for holder in (asked["job"], *asked["boxes"]) if holder in network.jobs]
-        unread = any(c["tree"] is None for job in holders for c in job["conditions"].values())
-        if unread:
-            return f"Before {name}: nothing is known, since a condition cannot be read."
-        return f"Before {name}: nothing has to run."
+        nothing = "no other job is known." if asked["never_starts"] or gaps else "nothing has to run."
+        return "\n".join(filter(None, (f"Before {name}: {nothing}", missing)))
     needed = [item for item in related if item["needed"] is not False]
     title = f"Before {name}: {_count(len(related), 'job')}"
     if len(needed) < len(related):
         title += f", {len(needed)} of them in any case"
-    return _by_distance(f"{title}.", related, lambda item: [_waits_for(r, item) for r in item["reasons"]])
+    told = _by_distance(f"{title}.", related, lambda item: [_waits_for(r, item) for r in item["reasons"]])
+    return "\n".join(filter(None, (told, missing)))
 
 
 def _after(asked: Asked, related: Sequence[Related]) -> str:

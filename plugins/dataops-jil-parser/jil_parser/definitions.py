@@ -27,7 +27,7 @@ class Condition(TypedDict):
 
 
 class Job(TypedDict):
-    """A job. `partial` says that the file only updates it, so that what the file does not say is unknown."""
+    """A job. `partial` says that not all of it is known: the file only updates it, or its statement was cut."""
 
     name: str
     type: str
@@ -90,6 +90,11 @@ class _Reader:
             self.left_out += 1
 
     def finish(self, size: int) -> Definitions:
+        for name, job in self.jobs.items():
+            box = self.jobs.get(job["box"] or "")
+            if box is not None and box["type"] != "BOX":
+                told = f"{shown(name)} lies in {shown(box['name'])}, which is no box but a {shown(box['type'])} job"
+                self.problem("warning", job["line"], 1, told)
         self.problems.sort(key=lambda problem: (problem["line"], problem["column"]))
         return {
             "file": self.file, "size": size, "statements": self.statements, "jobs": self.jobs,
@@ -124,6 +129,8 @@ class _Reader:
             self._at("error", 1, 1, f"{parsed.subcommand} names nothing; the statement is left out")
         else:
             self._apply(*known, parsed)
+            if raw.cut and parsed.subject in self.jobs:
+                self.jobs[parsed.subject]["partial"] = True
 
     def _at(self, severity: str, line: int, column: int, message: str) -> None:
         """Notes a problem at a line of the statement, from 1."""

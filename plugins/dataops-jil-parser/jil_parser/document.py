@@ -9,6 +9,7 @@ from jil_parser.definitions import Condition, Definitions
 from jil_parser.network import Network
 from jil_parser.order import Chain, Cycle, Order
 from jil_parser.related import Reason, Related, after, before, exclusions
+from jil_parser.unknown import Unknown, unknown
 
 SCHEMA_VERSION = 1
 Direction = Literal["upstream", "downstream", "both"]
@@ -41,6 +42,8 @@ class Asked(TypedDict):
     after: list[Related] | None
     not_while: list[Reason]
     keeps_out: list[Reason]
+    never_starts: bool
+    unknown: list[Unknown]
 
 
 class Missing(TypedDict):
@@ -128,14 +131,17 @@ def ask(
 ) -> Asked:
     """Returns what runs before and after a job."""
     not_while, keeps_out = exclusions(network, job)
+    earlier = None if direction == "downstream" else before(network, order, job)
     return {
         "job": job,
         "named_by": named_by,
         "direction": direction,
         "defined": job in network.jobs,
         "boxes": network.around(job),
-        "before": None if direction == "downstream" else before(network, order, job),
+        "before": earlier,
         "after": None if direction == "upstream" else after(network, order, job),
         "not_while": not_while,
         "keeps_out": keeps_out,
+        "never_starts": network.entry(job) in order.dead,
+        "unknown": unknown(network, [job, *(item["job"] for item in earlier or ())]),
     }

@@ -55,6 +55,7 @@ class Order:
         cycles: the cycles by number.
         chain: the critical chain.
         flow: the network without the edges that close a circle for good.
+        dead: the events that can never happen, since such a circle is among what they wait for.
         turns: all events, in the order in which they happen.
     """
 
@@ -63,13 +64,18 @@ class Order:
     cycles: list[Cycle]
     chain: Chain
     flow: nx.DiGraph[Node]
+    dead: set[Node]
     turns: list[Node]
 
 
 def put_in_order(network: Network) -> Order:
     """Plays the batch through."""
     graph = network.graph
-    circle = {node: number for number, found in enumerate(_circles(graph)) for node in found}
+    circle: dict[Node, int] = {}
+    numbers: dict[tuple[str, ...], int] = {}
+    for found in _circles(graph):
+        # A box that lies in itself goes round at its start and at its end.
+        circle |= dict.fromkeys(found, numbers.setdefault(tuple(sorted(names(found))), len(numbers)))
 
     def step(node: Node) -> float:
         return float(_is_work(network, node))
@@ -87,7 +93,9 @@ def put_in_order(network: Network) -> Order:
     for name in network.jobs:
         entry = network.entry(name)
         levels[name] = int(at[entry]) + (entry != name)
-    return Order(levels, circle, _cycles(network, circle, started), _chain(network, flow), flow, list(at))
+    chain = _chain(network, graph.subgraph(started) if len(started) < len(graph) else graph)
+    dead = set(graph) - started
+    return Order(levels, circle, _cycles(network, circle, started), chain, flow, dead, list(at))
 
 
 def minutes(network: Network, node: Node) -> float | None:
@@ -194,6 +202,7 @@ def names(nodes: Iterable[Node]) -> list[str]:
 
 
 def _chain(network: Network, flow: nx.DiGraph[Node]) -> Chain:
+    """Returns the chain that takes longest among the events of `flow`, which are those that can happen."""
     timed = any(minutes(network, name) is not None for name in network.jobs if not network.is_box(name))
 
     def cost(node: Node) -> float:
@@ -202,11 +211,12 @@ def _chain(network: Network, flow: nx.DiGraph[Node]) -> Chain:
         return (minutes(network, node) or 0.0) if timed else 1.0
 
     at, cause = _play(flow, network.free, partial(_is_outside, network), cost)
-    if not network.jobs:
+    alive = [name for name in network.jobs if name in at]
+    if not alive:
         return {"by": "jobs", "total": 0, "jobs": [], "unknown": 0}
     # Of those that end last, the one that happens last: jobs that give no runtime are named too.
     turn = {node: number for number, node in enumerate(at)}
-    node = max(network.jobs, key=lambda name: (at[name], turn[name]))
+    node = max(alive, key=lambda name: (at[name], turn[name]))
     total, way = at[node], [node]
     last: Node = node
     while last in cause:

@@ -51,8 +51,8 @@ class Related(TypedDict):
 
     Args:
         distance: over how many waits; 1 is directly.
-        needed: before: whether it has to run in any case; after: whether it cannot run without the asked job; None
-            where that was not worked out.
+        needed: before: whether the asked job cannot start without it; after: whether it cannot start, or be over,
+            without the asked job. What can never happen at all cannot without any. None where it was not worked out.
         defined: whether the file defines it.
         reasons: why; all of them where it is direct, else the first.
     """
@@ -75,7 +75,7 @@ def before(network: Network, order: Order, job: str) -> list[Related]:
         distance += 1
     found.pop(job, None)
     entry = network.entry(job)
-    events = nx.ancestors(order.flow, entry) | {entry} if entry in order.flow else set()
+    events = nx.ancestors(network.graph, entry) | {entry} if entry in network.graph else set()
     if len(events) <= MOST_WEIGHED:
         bits = {name: 1 << number for number, name in enumerate(found)}
         mask = _must(network, order, events, bits).get(entry, 0)
@@ -100,8 +100,8 @@ def after(network: Network, order: Order, job: str) -> list[Related]:
         level = _add(network, found, ((reason["waits"], reason) for reason in reasons), distance)
         distance += 1
     found.pop(job, None)
-    if job in order.flow:
-        must = _must(network, order, nx.descendants(order.flow, job) | {job}, {job: 1})
+    if job in network.graph:
+        must = _must(network, order, nx.descendants(network.graph, job) | {job}, {job: 1})
         for name, related in found.items():
             related["needed"] = bool(must.get(name, 0))
     return list(found.values())
@@ -198,17 +198,20 @@ def _member(box: str, member: str, alternative: bool) -> Reason:
 
 
 def _must(network: Network, order: Order, events: set[Node], bits: dict[str, int]) -> dict[Node, int]:
-    """Returns, by event, the jobs that have to have ended in any case before it is over."""
+    """Returns, by event, the jobs without which it cannot be over; all of them for what can never happen.
+
+    The greatest solution of: an event needs what any of those before it needs, an alternative what all of them need.
+    """
     # All jobs at first, then less and less: what lies in a circle that an alternative starts is not lost so.
-    must = dict.fromkeys((node for node in order.turns if node in events), -1)
+    must = dict.fromkeys((node for node in order.turns if node in events and node not in order.dead), -1)
     changed = True
     while changed:
         changed = False
         for node, old in must.items():
-            masks = [must.get(item, 0) for item in order.flow.predecessors(node)]
+            masks = [-1 if item in order.dead else must.get(item, 0) for item in network.graph.predecessors(node)]
             either = isinstance(node, tuple) and node[0] == "any"
             joined = reduce(and_ if either else or_, masks) if masks and node not in network.free else 0
             joined |= bits.get(node, 0) if isinstance(node, str) else 0
             if joined != old:
                 must[node], changed = joined, True
-    return must
+    return must | dict.fromkeys(events & order.dead, -1)

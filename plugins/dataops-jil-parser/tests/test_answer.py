@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+from jil_parser import statements
 from jil_parser.boxes import begin, resolve
 from jil_parser.report import report
 
@@ -116,5 +118,44 @@ def test_hostile_names_are_printable(batch: Make, job: Write) -> None:
 
 def test_a_partial_job_and_an_unread_condition_are_said(batch: Make) -> None:
     text = answered(batch("update_job: A\ncondition: s(\n"), "A")
-    assert "only updates it" in text and "(line 2): s(\nThis condition cannot be read" in text
-    assert "Before A: nothing is known, since a condition cannot be read." in text
+    assert "Before A: no other job is known.\nWhat runs before may be more, since this is not known:" in text
+    assert "  A (line 1): not all of its definition is here" in text and "  A (line 2): its condition cannot be" in text
+
+
+def test_what_is_not_known_further_up_is_said(batch: Make, job: Write) -> None:
+    made = batch(job("A", "s(X) & & s(Y)") + job("B", "s(A)") + job("C", "s(B)"))
+    assert "  A (line 2): its condition cannot be read" in answered(made, "C")
+    assert "nothing has to run" in answered(batch(job("A")), "A")
+
+
+def test_a_statement_that_was_cut_is_no_job_without_a_condition(
+    batch: Make, job: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(statements, "LONGEST", 200)
+    long = job("A", more=f"description: {'x' * 90}\nstd_out_file: {'y' * 90}\ncondition: s(B)") + job("B")
+    text = answered(batch(long), "A")
+    assert "Before A: no other job is known." in text and "its statement was cut" in text
+
+
+@pytest.mark.parametrize(
+    ("jobs", "why"),
+    [
+        ("insert_job: A job_type: c\nbox_name: B\n", "its box B is not defined in this file"),
+        (
+            "insert_job: A job_type: c\nbox_name: B\ninsert_job: B job_type: c\n",
+            "its box B is no box but a CMD job",
+        ),
+    ],
+)
+def test_a_box_that_is_none_is_said(batch: Make, jobs: str, why: str) -> None:
+    text = answered(batch(jobs), "A")
+    assert f"  A (line 1): {why}" in text and "nothing has to run" not in text
+
+
+def test_what_can_never_start_is_said(batch: Make, job: Write) -> None:
+    made = batch(job("A", "s(A)", more="avg_runtime: 90") + job("B", "s(A)") + job("C", "s(A) | s(D)") + job("D"))
+    for name in "AB":
+        assert "By this file it can never start" in answered(made, name)
+    text = answered(made, "C")
+    assert "can never start" not in text and "Before C: 2 jobs, 1 of them in any case." in text
+    assert "A" not in made.order.chain["jobs"]

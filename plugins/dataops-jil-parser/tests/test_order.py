@@ -94,3 +94,15 @@ def test_boxes_in_one_another(batch: Make, job: Write) -> None:
     document = made.document()
     assert set(document["box_loops"]) >= {"X", "Y"} and "B" not in document["box_loops"]
     assert made.order.cycles[0]["jobs"] == ["X", "Y"]
+
+
+def test_a_box_in_itself_is_one_cycle(batch: Make, job: Write) -> None:
+    made = batch(job("G", box="G", kind="b") + job("H", "s(H)"))
+    assert [cycle["jobs"] for cycle in made.order.cycles] == [["G"], ["H"]]
+    assert (made.order.circle["G"], made.order.circle["H"]) == (0, 1)
+
+
+def test_what_can_never_run_is_in_no_chain(batch: Make, job: Write) -> None:
+    made = batch(job("A", "s(A)", more="avg_runtime: 90") + job("B", more="avg_runtime: 5"))
+    assert made.order.chain["jobs"] == ["B"]
+    assert batch(job("A", "s(A)")).order.chain["jobs"] == []

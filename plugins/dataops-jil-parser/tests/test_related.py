@@ -186,10 +186,10 @@ def test_both_directions_agree_with_the_graph_and_needed_with_trying(jobs: tuple
     found = {item["job"]: item for item in before(network, order, asked)}
     assert set(found) == ended - {asked}
     for name, item in found.items():
-        assert item["needed"] == (entry not in _happens(network, order.flow, name)), name
+        assert item["needed"] == (entry not in _happens(network, network.graph, name)), name
     later = {node for node in nx.descendants(network.graph, asked) if isinstance(node, str)}
     follows = {item["job"]: item for item in after(network, order, asked)}
     assert set(follows) == later - {asked}
-    blocked = _happens(network, order.flow, asked)
+    blocked = _happens(network, network.graph, asked)
     for name, item in follows.items():
         assert item["needed"] == (name not in blocked), name
