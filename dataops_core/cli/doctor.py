@@ -131,9 +131,10 @@ def _home(settings: Settings) -> Iterator[Finding]:
     home = settings.home
     if not home.exists():
         parent = next(folder for folder in home.parents if folder.exists())
-        if parent.is_dir() and os.access(parent, os.W_OK | os.X_OK):
-            yield Finding("ok", f"home {home} is not there yet; the first use makes it")
-        else:
+        try:
+            with tempfile.TemporaryDirectory(dir=parent):
+                yield Finding("ok", f"home {home} is not there yet; the first use makes it")
+        except OSError:
             yield Finding("error", f"home {home} cannot be made in {parent}", "set DATAOPS_HOME to a folder of yours")
         return
     try:
@@ -201,6 +202,8 @@ def _look_at_stores(report: Report, settings: Settings) -> None:
     records, blobs = settings.records_url, settings.blobs_url
     sound = report.look("records", lambda: _store(records, lambda: plugins().record_store(records, TABLES)))
     sound = report.look("blobs", lambda: _store(blobs, lambda: plugins().blob_store(blobs))) and sound
+    if sound:
+        report.look("records", lambda: _belonging(records, blobs))
     if sound and _not_yet(records) is None:
         report.look("clock", lambda: _clock(open_stores(settings)))
         report.look("runs", lambda: _runs(open_stores(settings), settings.lease_seconds))
@@ -215,6 +218,34 @@ def _store(url: str, opened: Callable[[], Any]) -> Iterator[Finding]:
         yield from store.check()
     finally:
         store.close()
+
+
+def _belonging(records_url: str, blobs_url: str) -> Iterator[Finding]:
+    """Says when the contents of sessions lie beside a database that knows none: most likely it is another one."""
+    from dataops_core.plugin.manager import plugins
+    from dataops_core.storage.schema import SESSIONS, TABLES
+
+    if _not_yet(blobs_url) is not None:
+        return
+    blobs = plugins().blob_store(blobs_url)
+    try:
+        kept = any(blobs.list(prefix, limit=1).items for prefix in ("artifacts/", "contexts/", "messages/"))
+    finally:
+        blobs.close()
+    if not kept:
+        return
+    known = False
+    if _not_yet(records_url) is None:
+        records = plugins().record_store(records_url, TABLES)
+        try:
+            known = bool(records.scan(SESSIONS, limit=1).items)
+        finally:
+            records.close()
+    if not known:
+        told = "the record store knows no session, and beside it lie contents of some"
+        yield Finding(
+            "warn", told, "is it the right database, and whole? restore it, or point DATAOPS_RECORDS_URL to it"
+        )
 
 
 def _not_yet(url: str) -> Path | None:

@@ -34,7 +34,7 @@ def executing(call: Invocation, *, traced: bool) -> Iterator[Progress]:
     logs.configure(call.settings, "WARNING", tracebacks=call.debug)
     progress = Progress(live=wanted(call.quiet), finals=not traced)
     try:
-        with signals.drained_by(draining.set), _stdout_on_stderr(), progress:
+        with signals.drained_by(draining.set), stdout_on_stderr(), progress:
             yield progress
     except (KeyboardInterrupt, Drained):
         raise _kept(progress) from None
@@ -175,7 +175,7 @@ def _facts(artifact: Artifact) -> dict[str, Any]:
 
 
 @contextmanager
-def _stdout_on_stderr() -> Iterator[None]:
+def stdout_on_stderr() -> Iterator[None]:
     """Whatever prints meanwhile, subprocesses of nodes too, cannot get into the answer."""
     with contextlib.ExitStack() as stack:
         if sys.stdout is not None:

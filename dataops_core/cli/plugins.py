@@ -76,18 +76,20 @@ def validate(call: Invocation, name: str | None) -> None:
 
 def fault(found: Plugins, entry: Entry) -> PluginFailed | None:
     """Loads a plugin, and builds the graph of a workflow; returns what is wrong, or None."""
+    from dataops_core.cli.executing import stdout_on_stderr
     from dataops_core.plugin.failures import PluginFailure
     from dataops_core.plugin.guard import guarded
 
     found.verify["dataops.commands"] = verify_command
     try:
-        found.load(entry.group, entry.name)
-        if entry.group == "dataops.workflows":
-            from dataops_core.execution.graphs import build
-            from dataops_core.workflow_registry import WORKFLOW_REGISTRY
+        with stdout_on_stderr():
+            found.load(entry.group, entry.name)
+            if entry.group == "dataops.workflows":
+                from dataops_core.execution.graphs import build
+                from dataops_core.workflow_registry import WORKFLOW_REGISTRY
 
-            with guarded():
-                build(WORKFLOW_REGISTRY.get(entry.name), found.manifest(entry.name), None, [])
+                with guarded():
+                    build(WORKFLOW_REGISTRY.get(entry.name), found.manifest(entry.name), None, [])
     except PluginFailed as error:
         return error
     except Exception as error:  # its class or graph is a stranger's code, and may end the process too

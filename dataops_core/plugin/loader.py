@@ -7,6 +7,7 @@ again. Nothing here knows what a workflow or a command is: upper layers verify t
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 import threading
 import time
@@ -78,6 +79,9 @@ class Loader:
         found = index
         if found is None:
             found, unreadable = discovery.scan()
+            if unreadable:
+                # As it is imported, pydantic asks every distribution for its plugins, and fails at one that is broken.
+                os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
         self._index = Index((e for e in found if self._allowed(e)), settings.plugins_prefer)
         for failure in (*unreadable, *self._index.failures):
             self._remember(failure)

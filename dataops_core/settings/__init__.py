@@ -61,7 +61,8 @@ def load(
     environment = os.environ if env is None else env
     layers = [_from_flags(flags or {}), _from_environment(environment, "env")]
     unknown = _unknown_variables(environment, "env")
-    if _mode(folder / ".env") == stat.S_IFREG:  # a folder of that name is most likely a virtual environment
+    # A folder of that name is most likely a virtual environment.
+    if _mode(folder / ".env") != stat.S_IFDIR and _is_file(folder / ".env"):
         written = read_env_file(folder / ".env")
         layers.append(_from_environment(written, ".env"))
         unknown += _unknown_variables(written, ".env")
@@ -160,9 +161,10 @@ def _mode(path: Path) -> int | None:
 def _is_file(path: Path) -> bool:
     """Says whether there is a file of settings; raises ConfigError when it is a folder, or cannot be known."""
     mode = _mode(path)
-    if mode == stat.S_IFDIR:
-        raise ConfigError(f"{path} is a folder, and settings are a file", hint="give the folder another name")
-    return mode == stat.S_IFREG
+    if mode not in (None, stat.S_IFREG):
+        kind = "a folder" if mode == stat.S_IFDIR else "no plain file"
+        raise ConfigError(f"{path} is {kind}, and settings are a file", hint="give it another name")
+    return mode is not None
 
 
 def _from_yaml(path: Path, without: tuple[str, ...] = ()) -> Layer:
@@ -187,7 +189,7 @@ def _refuse_unknown(source: str, given: Mapping[str, Any], known: set[str]) -> N
     for key in given:
         if key not in known:
             hint = nearest(key, known) or "dataops config show lists the keys"
-            raise ConfigError(f"{source}: unknown key {key!r:.80}", hint=hint)
+            raise ConfigError(f"{source}: unknown key {shown_url(key)!r:.80}", hint=hint)
 
 
 def _checked(name: str, value: Any, source: str) -> Any:

@@ -10,6 +10,7 @@ from urllib.parse import quote, unquote
 
 from dataops_core.contracts.records import Finding
 from dataops_core.errors import DataOpsError, InvalidValue, Unreachable
+from dataops_core.settings import shown_url
 
 _NO_SPACE: Final = {"ENOSPC", "EDQUOT", "EFBIG"}
 #: Bytes free below which a disk is nearly full, and full.
@@ -32,11 +33,14 @@ def path_of_url(url: str, scheme: str, *, relative: bool) -> Path:
     head = f"{scheme}:///"
     form = f"{head}relative/path or {head}/absolute/path" if relative else f"{head}absolute/path"
     if not url.startswith(head) or "?" in url or "#" in url:
-        raise InvalidValue(f"{url!r} is not a {scheme} URL", hint=f"write {form}; ? # % in a path as %3F %23 %25")
+        # Half of another store's URL may hold its password.
+        raise InvalidValue(
+            f"{shown_url(url)!r} is not a {scheme} URL", hint=f"write {form}; ? # % in a path as %3F %23 %25"
+        )
     rest = url[len(head) :]
     path = unquote(rest) if relative or rest.startswith("~") else "/" + unquote(rest)
     if "\0" in path or not path.strip("/") or path == ":memory:":
-        raise InvalidValue(f"{url!r} names no file", hint=f"write {form}")
+        raise InvalidValue(f"{shown_url(url)!r} names no file", hint=f"write {form}")
     return Path(os.path.abspath(os.path.expanduser(path) if rest.startswith("~") else path))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sqlite3
@@ -12,6 +13,7 @@ import pytest
 from dataops_core.cli import doctor as module
 from dataops_core.contracts.records import Finding
 from dataops_core.errors import InvalidValue
+from dataops_core.storage.file_blobs import FileBlobs
 from dataops_core.storage.opening import close_stores
 from dataops_core.storage.sqlite_schema import APPLICATION_ID
 from tests.cli.program import finish
@@ -230,3 +232,59 @@ def test_a_working_directory_that_is_gone(dataops, tmp_path, monkeypatch):
     errors = [what for level, what in of(result, "settings") if level == "error"]
     assert errors == ["the working directory cannot be read: No such file or directory"]
     assert "three_steps" in of(result, "plugins")[-1][1]
+
+
+def test_contents_without_their_sessions_are_said(dataops, used, home):
+    assert dataops("run", "three_steps", "-p", "word=kept").exit_code == 0
+    close_stores()
+    (home / "blobs" / "artifacts" / "s1").mkdir(parents=True)
+    FileBlobs(home / "blobs").put("artifacts/s1/2026-01-01/a", io.BytesIO(b"x"))
+    assert not [what for level, what in of(dataops("doctor", "--json"), "records") if level != "ok"]
+    close_stores()
+    for file in home.glob("dataops.db*"):
+        file.unlink()
+    for empty in (False, True):
+        if empty:
+            (home / "dataops.db").touch()
+        told_ = [what for level, what in of(dataops("doctor", "--json"), "records") if level == "warn"]
+        assert "the record store knows no session, and beside it lie contents of some" in told_
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("name", [".env", "dataops.yaml"])
+def test_a_pipe_for_settings_is_said_and_not_waited_for(site, name):
+    os.mkfifo(name)
+    done = finish("doctor", "--json")
+    assert done.returncode == 1
+    assert any("no plain file" in what for _, what in of(done, "settings"))
+    listed = finish("list")
+    assert (listed.returncode, "no plain file" in listed.stderr) == (4, True)
+
+
+def test_what_a_plugin_prints_is_no_answer(dataops, site):
+    install_workflow(site, "chatty", "print('look at me')\nimport sys; sys.exit('over')")
+    checked = finish("plugins", "validate", "--json")
+    assert {row["name"] for row in json.loads(checked.stdout)["plugins"]} >= {"chatty", "three_steps"}
+    assert "look at me" in checked.stderr
+    assert json.loads(finish("doctor", "--json").stdout)["healthy"] is False
+
+
+def test_a_distribution_that_cannot_be_read_breaks_no_run(site):
+    (site / "cut-1.0.dist-info").mkdir()
+    (site / "cut-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: cut\nVersion: 1.0\n")
+    for text in ("[dataops.workflows]\nno equals sign\n", "[dataops.workflows\nx = y\n"):
+        (site / "cut-1.0.dist-info" / "entry_points.txt").write_text(text)
+        done = finish("run", "three_steps", "-p", "word=hi", env={**os.environ, "PYTHONPATH": str(site)})
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["sqlite://u:topsecret@h/db", "sqlite:///x?password=topsecret", "redis//u:topsecret@h", "file://u:topsecret@h"],
+)
+@pytest.mark.parametrize("variable", ["DATAOPS_RECORDS_URL", "DATAOPS_BLOBS_URL"])
+def test_no_password_of_a_url_is_shown(dataops, monkeypatch, variable, url):
+    monkeypatch.setenv(variable, url)
+    for command in (("doctor",), ("config", "show"), ("sessions", "list"), ("storage", "check", "--json")):
+        said = dataops(*command)
+        assert "topsecret" not in said.stdout + said.stderr, command
