@@ -258,6 +258,8 @@ class _Paths:
         text = _string(os.fspath(value) if isinstance(value, os.PathLike) else value)
         if not text.strip():
             raise _Refused("the path of a file")
+        if URI.match(text):
+            raise _Refused("the path of a file, and no URI")
         path = self._joined(text)
         if self._allowed is None:
             return path

@@ -82,6 +82,8 @@ BAD = [
     ("file_path", "", "the path of a file"),
     ("file_path", "a\0", "without NUL"),
     ("file_path", 5, "a text"),
+    ("file_path", "s3://bucket/x.csv", "the path of a file, and no URI"),
+    ("file_path", "file:///tmp/x.csv", "the path of a file, and no URI"),
     ("uri", "host/path", "a URI"),
     ("uri", "https://a b", "a URI"),
     ("uri", "https://a\u202eb", "a URI"),
