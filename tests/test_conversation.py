@@ -330,7 +330,9 @@ def test_an_answer_to_what_somebody_saw_answers_nothing_else(talk):
     seen = {"run_id": seen["run_id"], "id": seen["id"]}
     asked = talk("a.txt", seen=seen)
     assert asked["question"]["parameter"] == "first_line"
-    with pytest.raises(Conflict, match="another question is asked here meanwhile"):
+    with pytest.raises(
+        Conflict, match="counter was answered meanwhile with 'a.txt'; this.*not kept. counter asks now: F"
+    ):
         talk("b.txt", seen=seen)
     nothing = {"run_id": None, "id": None}
     with pytest.raises(Conflict, match="written before it"):
@@ -338,6 +340,83 @@ def test_an_answer_to_what_somebody_saw_answers_nothing_else(talk):
     # What is about something else is done, whatever is open.
     assert talk("/sorter file_path=b.txt", seen=seen)["final_response"].startswith("sorted")
     assert talk("7", seen={"run_id": asked["run_id"], "id": asked["question"]["id"]})["status"] == "success"
+
+
+def test_what_answered_a_question_that_is_gone_begins_nothing(talk):
+    asked = talk("/eraser")["question"]
+    seen = {"run_id": asked["run_id"], "id": asked["id"]}
+    talk("orders")
+    assert talk("yes")["final_response"] == "erased orders"
+    before, runs = talk.said(), len(Runner().runs.list(session_id=talk.session).items)
+    for late in ("customers", "table=customers", 'erase the table "customers"', "yes", "order me a pizza"):
+        with pytest.raises(Conflict, match="eraser was answered meanwhile with 'orders'"):
+            talk(late, seen=seen)
+    assert (talk.said(), len(Runner().runs.list(session_id=talk.session).items)) == (before, runs)
+    assert talk("/eraser table=b", seen=seen)["status"] == "interrupted"  # it names what it wants
+
+
+def test_a_question_that_was_cancelled_and_one_of_another_session(talk):
+    asked = talk("/eraser")["question"]
+    seen, session = {"run_id": asked["run_id"], "id": asked["id"]}, talk.session
+    talk("cancel")
+    with pytest.raises(Conflict, match="the question of eraser was cancelled meanwhile"):
+        talk("orders", seen=seen)
+    talk.session = None
+    talk("/sorter file_path=a.txt")
+    for known in (seen, {**seen, "run_id": f"{talk.session}.nothing"}):
+        with pytest.raises(Conflict, match="asks nothing here") as refused:
+            talk("orders", seen=known)
+        assert session in refused.value.message or known is not seen
+        assert "cancel" not in refused.value.message
+
+
+def test_two_that_answer_between_reading_and_keeping(talk, monkeypatch):
+    asked = talk("count the lines")["question"]
+    seen = {"run_id": asked["run_id"], "id": asked["id"]}
+    answer = Runner.answer
+
+    def second(self, *given, **more):
+        monkeypatch.setattr(Runner, "answer", answer)
+        talk("a.txt")
+        return answer(self, *given, **more)
+
+    monkeypatch.setattr(Runner, "answer", second)
+    with pytest.raises(Conflict, match=r"it asks now: From which line\? \(the answer was not kept\)"):
+        talk("b.txt", seen=seen)
+    assert talk("5")["final_response"].endswith("a.txt from 5 utf8")
+    assert "b.txt" not in [text for _, text in talk.said()]
+
+
+def test_a_question_that_is_answered_while_the_session_is_read(talk, monkeypatch):
+    asked = talk("count the lines")["question"]
+    stale, _ = Runner().runs.session(talk.session)
+    talk("a.txt")
+    talk("5")
+    from dataops_core.execution.runs import Runs
+
+    monkeypatch.setattr(Runs, "session", lambda self, session_id: (stale, ""))
+    with pytest.raises(Conflict, match="counter was answered meanwhile with 'a.txt'"):
+        talk("b.txt", seen={"run_id": asked["run_id"], "id": asked["id"]})
+
+
+def test_a_cancel_that_ended_a_choice_counts_once(talk):
+    parked = talk('/eraser table="a"')
+    talk("lines a.txt")
+    first = talk("cancel", message_id="m1")
+    said = talk.said()
+    again = talk("cancel", message_id="m1")
+    assert again["final_response"] == first["final_response"]
+    assert (again["status"], talk.said()) == (first["status"], said)
+    assert Runner().runs.get(parked["run_id"])["status"] == "interrupted"
+
+
+def test_a_cancel_of_nothing_counts_once(talk):
+    talk("/sorter file_path=a.txt")
+    first = talk("cancel", message_id="m1")
+    parked = talk('/eraser table="a"')
+    again = talk("cancel", message_id="m1")
+    assert (again["status"], again["error"]) == (first["status"], first["error"])
+    assert Runner().runs.get(parked["run_id"])["status"] == "interrupted"
 
 
 def test_one_id_stands_for_one_text(talk):
@@ -363,6 +442,24 @@ def test_a_value_said_where_it_confirms_is_taken_and_asked_about_again(talk):
     assert talk("yes")["final_response"] == "erased customers"
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("level=5", "eraser has no parameter 'level' (it takes table)"),
+        ("tabel=b", "eraser has no parameter 'tabel' (did you mean 'table'?)"),
+        ("table=b level=5", "eraser has no parameter 'level'"),
+        ("file_path=a.txt", "eraser has no parameter 'file_path'"),
+    ],
+)
+def test_a_value_of_no_parameter_is_told_where_it_confirms(talk, text, said):
+    asked = talk('/eraser table="orders"')
+    told = talk(text)
+    assert (told["status"], told["run_id"]) == ("interrupted", asked["run_id"])
+    assert told["final_response"].startswith(said)
+    assert told["final_response"].endswith('Run eraser with table="orders"? (yes or no)')
+    assert talk("yes")["final_response"] == "erased orders"
+
+
 def test_a_choice_that_a_restored_checkpoint_hides_is_closed(talk):
     from dataops_core import ContextManager
 
@@ -374,6 +471,7 @@ def test_a_choice_that_a_restored_checkpoint_hides_is_closed(talk):
     with pytest.raises(Conflict, match="not open any more"):
         talk("1", answer_to={"run_id": None, "id": seen["id"]})
     assert "nothing to answer" in talk("1")["final_response"]
+    assert talk.last["error"]["hint"].startswith("ask again")
 
 
 @pytest.mark.parametrize(
@@ -390,3 +488,8 @@ def test_a_choice_that_a_restored_checkpoint_hides_is_closed(talk):
 def test_what_is_no_message_is_said_so(given, said):
     with pytest.raises(InvalidValue, match=said):
         orchestrator_graph.invoke(given)
+
+
+def test_what_is_no_query_is_not_explained():
+    with pytest.raises(InvalidValue, match="a query is a text, not int"):
+        explain(5)

@@ -152,7 +152,7 @@ def test_an_answer_that_comes_too_late_is_no_new_query():
     seen = {"run_id": asked["run_id"], "id": asked["question"]["id"]}
     ask("Ann", asked["session_id"], answer_to=seen)
     before = SessionManager().get_messages(asked["session_id"])
-    with pytest.raises(Conflict, match="answered or cancelled meanwhile"):
+    with pytest.raises(Conflict, match="was answered meanwhile with 'Ann'; this message was not kept"):
         ask("Bob", asked["session_id"], answer_to=seen)
     assert SessionManager().get_messages(asked["session_id"]) == before
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 import click
 
 from dataops_core.cli import exits, signals
-from dataops_core.cli.asking import ASKS, asked_of, converses
+from dataops_core.cli.asking import ASKS, asked_of, converses, open_in
 from dataops_core.cli.catalogue import count
 from dataops_core.cli.chat_commands import COMMANDS
 from dataops_core.cli.commands import Command, completes
@@ -74,6 +74,8 @@ class Talk:
         session_id: where it goes on, or None when the next message begins a session.
         question: that was asked last and has no answer yet; a dict as the orchestrator gives it.
         asker: the workflow that asks it, or "".
+        seen: the question that was open when something was shown last, as the orchestrator takes it; None when nobody
+            has looked since.
         query: the last message that was no command.
         failed: whether a message failed so far.
         over: whether to leave.
@@ -83,6 +85,7 @@ class Talk:
         self.call, self.traced, self.at_terminal = call, traced, at_terminal
         self.session_id: str | None = None
         self.question: dict[str, Any] | None = None
+        self.seen: dict[str, str | None] | None = None
         self.asker = self.query = ""
         self.failed = self.over = False
 
@@ -111,7 +114,7 @@ class Talk:
         self.session_id = session_id
         runs = Runs(self.call.stores)
         record, _ = runs.session(session_id)
-        parked = runs.parked(session_id)
+        parked, self.seen = runs.parked(session_id), open_in(self.call, session_id)
         self.call.note(f"session {session_id}, {count(record['revision'], 'message')}")
         for message in said:
             told = line(message.content)
@@ -124,7 +127,7 @@ class Talk:
 
     def begin(self) -> None:
         """Has the next message begin a session."""
-        self.session_id = self.question = None
+        self.session_id = self.question = self.seen = None
         self.asker = ""
 
     def take(self, text: str) -> None:
@@ -141,6 +144,7 @@ class Talk:
             return
         try:
             self._do(text)
+            self.seen = open_in(self.call, self.session_id) if self.session_id else None
         except ReaderGone:
             raise
         except (Interrupted, KeyboardInterrupt, click.Abort) as stop:
@@ -181,8 +185,10 @@ class Talk:
         asked: dict[str, Any] = {"user_query": text, "user_id": self.call.settings.user}
         if self.session_id is not None:
             asked["session_id"] = self.session_id
+            asked["seen"] = self.seen or open_in(self.call, self.session_id)
         if self.question is not None:
-            asked["answer_to"] = {"run_id": self.question["run_id"], "id": self.question["id"]}
+            asked["seen"] = {"run_id": self.question["run_id"], "id": self.question["id"]}
+        self.seen = None
         try:
             outcome, progress = asked_of(self.call, asked, traced=self.traced)
         finally:

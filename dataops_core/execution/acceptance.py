@@ -268,11 +268,15 @@ def _asked(run: Record, question_id: str | None) -> Record:
     """Returns the question that an answer to a run is for; raises Conflict."""
     run_id = run["run_id"]
     if run["status"] != "interrupted":
-        raise Conflict(f"run {run_id!r} waits for no answer: it is {run['status']}", hint=f"dataops runs show {run_id}")
+        raise Conflict(
+            f"run {run_id!r} waits for no answer: it is {run['status']}; the answer was not kept",
+            hint=f"dataops runs show {run_id}",
+        )
     question: Record = run["question"]
     if question_id is not None and question_id != question["id"]:
         raise Conflict(
-            f"question {question_id!r:.80} of run {run_id!r} is not open; it asks now: {question['prompt']}",
+            f"question {question_id!r:.80} of run {run_id!r} is not open; it asks now: {question['prompt']} "
+            "(the answer was not kept)",
             hint=f"answer question {question['id']!r}",
         )
     return question

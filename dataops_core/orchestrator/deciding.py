@@ -17,7 +17,7 @@ from dataops_core.orchestrator.state import OrchestratorState, Reply, require_te
 from dataops_core.orchestrator.tasks import run_task
 from dataops_core.plugin.manager import plugins
 from dataops_core.routing.again import adds, repeats
-from dataops_core.routing.answers import is_cancel, understand
+from dataops_core.routing.answers import is_cancel, is_elsewhere, understand
 from dataops_core.routing.choosing import Pick, is_reply, pick
 from dataops_core.routing.parameters import extract
 from dataops_core.routing.router import Candidate, Decision, Router
@@ -54,16 +54,19 @@ def decide(state: OrchestratorState) -> tuple[OrchestratorState, Reply | None]:
     here, late = Situation(), None
     if session_id := state.get("session_id"):
         runs = Runs(open_stores())
+        # Read before the look for a repeat, which then finds whatever the first call has changed in it.
+        here = situation(runs, session_id, query)
         said = said_before(runs, session_id, state.get("message_id"), query)
         if said is not None:
             return {"task": {"do": "attend", "run_id": said.run["run_id"]}}, None
-        here = situation(runs, session_id, query)
-        require_open(state.get("answer_to"), here)
-        late = answered_meanwhile(state.get("seen"), here)
+        if is_cancel(query) and (first := _first_reply(runs, session_id, state.get("message_id"), here)):
+            return {}, first
+        require_open(runs, state.get("answer_to"), here)
+        late = answered_meanwhile(runs, state.get("seen"), here)
     if late is None and here.choice is not None and (picked := pick(query, here.choice["workflows"])):
         return _chosen(state, picked, here, here.choice)
     decision = router().route(query)
-    if late is not None and decision.outcome in ("ask", "none"):
+    if late is not None and not is_elsewhere(query, decision, late.details.get("workflow")):
         raise late
     told: OrchestratorState = {
         "candidates": [_candidate(c) for c in decision.candidates],
@@ -83,6 +86,16 @@ def decide(state: OrchestratorState) -> tuple[OrchestratorState, Reply | None]:
     if workflow is None:
         return told, _undecided(told, decision, here)
     return run_task(state, told, workflow, query, here, values)
+
+
+def _first_reply(runs: Runs, session_id: str, message_id: str | None, here: Situation) -> Reply | None:
+    """Returns what was replied to a message that cancelled no run, when it was said before."""
+    stores = runs.stores
+    number = None if message_id is None else history.reserved(stores.records, session_id, message_id)
+    if number is None:
+        return None
+    text, nothing = history.read(stores.records, stores.blobs, session_id, number + 1).content, replies.nothing_open()
+    return nothing if text == nothing.text else Reply("answered", text, parked=here.parked, workflows=None)
 
 
 def _goes_on(query: str, decision: Decision, here: Situation) -> bool:

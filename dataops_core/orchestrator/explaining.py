@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from dataops_core.errors import InvalidValue
 from dataops_core.orchestrator.deciding import router
 from dataops_core.plugin.manager import plugins
 from dataops_core.routing.parameters import extract
@@ -20,7 +21,12 @@ def explain(query: str) -> dict[str, Any]:
         `outcome` (run, ask, none, capabilities, recall), `workflow` (the best one, or None), `confidence`, `reason`,
         `candidates` {workflow, score, example, words}, and for the workflow its parameters' `values` {name, value,
         rule, text, reason}, `suggestions` likewise, `defaults`, `missing` names, and `notes`.
+
+    Raises:
+        InvalidValue: the query is no text.
     """
+    if not isinstance(query, str):
+        raise InvalidValue(f"a query is a text, not {type(query).__name__}")
     decision = router().route(query)
     best = decision.workflow or (decision.candidates[0].workflow if decision.outcome == "ask" else None)
     told: dict[str, Any] = {

@@ -42,7 +42,8 @@ def none_fits(decision: Decision) -> Reply:
 def nothing_open() -> Reply:
     """Says that an answer answers nothing."""
     error = NoMatch(
-        "No question is open here, so there is nothing to answer or cancel.", hint="dataops runs list --open"
+        "No question is open here, so there is nothing to answer or cancel.",
+        hint="ask again what you want; dataops runs list --open shows what is unfinished",
     )
     return Reply("no_match", error.message, error)
 

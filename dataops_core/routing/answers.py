@@ -67,6 +67,17 @@ def is_no(text: str) -> bool:
     return len(text) < 60 and _NO.fullmatch(text) is not None
 
 
+def is_elsewhere(text: str, decision: Decision, workflow: str | None) -> bool:
+    """Says whether a message is surely about something else than a question of `workflow` that is not open any more.
+
+    In doubt it was meant as the answer: a value alone starts no run, and neither does what leads to the same workflow.
+    """
+    if decision.outcome in ("capabilities", "recall") or _is_named(text, decision):
+        return True
+    is_bare = len(list(islice(tokens(text), 2))) == 1 or _is_keyed(text)
+    return decision.outcome == "run" and decision.workflow != workflow and not is_bare
+
+
 def understand(
     text: str,
     question: Mapping[str, Any],
@@ -100,7 +111,10 @@ def understand(
     if question.get("confirms"):
         if is_yes(text) or is_no(text):
             return Answer(is_yes(text))
-        elsewhere = decision.confidence == 1 or _leads_elsewhere(decision, manifest.name)
+        keyed = decision.confidence != 1 and _is_keyed(text)
+        if keyed:
+            _require_known(text, manifest)
+        elsewhere = decision.confidence == 1 or (not keyed and _leads_elsewhere(decision, manifest.name))
         changed = {} if elsewhere else extract(text, manifest, cwd=cwd).values
         checked = validate(changed, manifest, cwd=cwd, allowed_paths=allowed_paths)
         return Answer(False, {name: checked[name] for name in changed}) if changed else None
@@ -130,6 +144,19 @@ def _is_named(text: str, decision: Decision) -> bool:
     """Says whether a message names the workflow that it wants; a name in quotes alone may be a value."""
     parts = list(islice(tokens(text), 2))
     return decision.confidence == 1 and decision.workflow is not None and not (len(parts) == 1 and parts[0].quoted)
+
+
+def _is_keyed(text: str) -> bool:
+    """Says whether a message is nothing but `name=value`, once or more."""
+    return all([bool(token.key) for token in tokens(text)] or [False])
+
+
+def _require_known(text: str, manifest: Manifest) -> None:
+    known = [parameter.name for parameter in manifest.parameters]
+    for token in tokens(text):
+        if token.key not in known:
+            hint = nearest(token.key, known) or f"it takes {', '.join(known) or 'none'}"
+            raise InvalidValue(f"{manifest.name} has no parameter {token.key!r}", hint=hint)
 
 
 def _is_plain(text: str, extraction: Extraction) -> bool:

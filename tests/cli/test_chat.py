@@ -180,9 +180,32 @@ def test_a_question_that_was_answered_elsewhere(chat, dataops, monkeypatch):
 
     monkeypatch.setattr(Talk, "take", meanwhile)
     result = chat("three steps please", "here", "three steps word=next")
-    assert "was answered or cancelled meanwhile" in result.stderr
+    assert "the question of three_steps was answered meanwhile with 'elsewhere'" in result.stderr
     assert result.stdout.endswith("next 123 x1\n")
     assert "here 123" not in result.stdout
+
+
+def test_a_question_that_came_from_elsewhere_is_not_answered_unseen(chat, dataops, monkeypatch):
+    take, said = Talk.take, []
+
+    def meanwhile(self, text):
+        said.append(text)
+        if len(said) == 2:
+            assert json.loads(dataops("ask", "-c", "--json", "three steps please").stdout)["status"] == "interrupted"
+        take(self, text)
+
+    monkeypatch.setattr(Talk, "take", meanwhile)
+    result = chat("three steps word=hi", "five", "six")
+    assert "another question is asked here meanwhile" in result.stderr
+    assert "three_steps asks now: Which word?" in result.stderr
+    assert result.stdout == "hi 123 x1\nsix 123 x1\n"  # told of it, the next line answers
+    assert "five" not in [m.content for m in SessionManager().iter_messages(newest())]
+
+
+def test_a_question_that_was_told_of_is_answered(chat):
+    result = chat("three steps please", "/three_steps word=hi", "/history", "later")
+    assert (result.exit_code, result.stdout.splitlines()[1]) == (0, "hi 123 x1")
+    assert result.stdout.endswith("\nlater 123 x1\n")
 
 
 def test_why(chat):

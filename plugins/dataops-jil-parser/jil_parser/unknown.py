@@ -24,7 +24,12 @@ def unknown(network: Network, jobs: Iterable[str]) -> list[Unknown]:
         network: of the file.
         jobs: the asked job and what runs before it.
     """
-    holders = dict.fromkeys(holder for job in jobs for holder in (job, *network.around(job)))
+    holders: dict[str, None] = {}
+    for job in jobs:
+        holder: str | None = job
+        while holder is not None and holder not in holders:  # what lies further around is known then
+            holders[holder] = None
+            holder = network.jobs[holder]["box"] if holder in network.jobs else None
     return [{"job": holder, "line": line, "why": why} for holder in holders for line, why in _of(network, holder)]
 
 
