@@ -331,7 +331,7 @@ def test_an_answer_to_what_somebody_saw_answers_nothing_else(talk):
     asked = talk("a.txt", seen=seen)
     assert asked["question"]["parameter"] == "first_line"
     with pytest.raises(
-        Conflict, match="counter was answered meanwhile with 'a.txt'; this.*not kept. counter asks now: F"
+        Conflict, match=r"counter was answered meanwhile with 'a\.txt'; this.*not kept\. counter asks now: F"
     ):
         talk("b.txt", seen=seen)
     nothing = {"run_id": None, "id": None}
@@ -347,11 +347,11 @@ def test_what_answered_a_question_that_is_gone_begins_nothing(talk):
     seen = {"run_id": asked["run_id"], "id": asked["id"]}
     talk("orders")
     assert talk("yes")["final_response"] == "erased orders"
-    before, runs = talk.said(), len(Runner().runs.list(session_id=talk.session).items)
+    before, runs = talk.said(), len(Runner().runs.list(session_id=talk.session))
     for late in ("customers", "table=customers", 'erase the table "customers"', "yes", "order me a pizza"):
         with pytest.raises(Conflict, match="eraser was answered meanwhile with 'orders'"):
             talk(late, seen=seen)
-    assert (talk.said(), len(Runner().runs.list(session_id=talk.session).items)) == (before, runs)
+    assert (talk.said(), len(Runner().runs.list(session_id=talk.session))) == (before, runs)
     assert talk("/eraser table=b", seen=seen)["status"] == "interrupted"  # it names what it wants
 
 
@@ -395,7 +395,7 @@ def test_a_question_that_is_answered_while_the_session_is_read(talk, monkeypatch
     from dataops_core.execution.runs import Runs
 
     monkeypatch.setattr(Runs, "session", lambda self, session_id: (stale, ""))
-    with pytest.raises(Conflict, match="counter was answered meanwhile with 'a.txt'"):
+    with pytest.raises(Conflict, match=r"counter was answered meanwhile with 'a\.txt'"):
         talk("b.txt", seen={"run_id": asked["run_id"], "id": asked["id"]})
 
 
