@@ -69,7 +69,10 @@ def _head(asked: Asked, network: Network) -> str:
             why = "has a schedule that is off, since date_conditions is not 1" if off else "starts by the clock"
             lines.append(f"{own} {why}: {', '.join(clock)}")
     if asked["never_starts"]:
-        lines.append("By this file it can never start: it waits, by itself or through others, for its own end.")
+        lines.append(
+            "By this file it can never start: by itself or through others it waits for its own end,"
+            " or for two things that exclude each other."
+        )
     if network.is_box(name):
         lines.append(f"It holds {_count(len(network.members.get(name, [])), 'job')}.")
     return "\n".join(lines)
@@ -77,7 +80,7 @@ def _head(asked: Asked, network: Network) -> str:
 
 def _before(asked: Asked, related: Sequence[Related], network: Network) -> str:
     name = shown(asked["job"])
-    gaps = [f"{shown(gap['job'])} (line {gap['line']}): {gap['why']}" for gap in asked["unknown"]]
+    gaps = [f"{shown(gap['job'])}{_line(gap['line'])}: {gap['why']}" for gap in asked["unknown"]]
     missing = _listed("What runs before may be more, since this is not known:", gaps)
     if not related:
         nothing = "no other job is known." if asked["never_starts"] or gaps else "nothing has to run."
@@ -92,11 +95,18 @@ def _before(asked: Asked, related: Sequence[Related], network: Network) -> str:
 
 def _after(asked: Asked, related: Sequence[Related]) -> str:
     name = shown(asked["job"])
+    gaps = list(dict.fromkeys(f"{shown(gap['job'])}{_line(gap['line'])}" for gap in asked["unknown_after"]))
+    more = f"There may be more, since it is not known what these wait for: {_some(gaps, 5)}." if gaps else ""
     if not related:
-        return f"After {name}: nothing waits for it."
-    return _by_distance(
-        f"After {name}: {_count(len(related), 'job')}.", related, lambda item: [_waiting(r) for r in item["reasons"]]
-    )
+        nothing = "no job is known to wait for it." if gaps else "nothing waits for it."
+        return "\n".join(filter(None, (f"After {name}: {nothing}", more)))
+    title = f"After {name}: {_count(len(related), 'job')}."
+    told = _by_distance(title, related, lambda item: [_waiting(r) for r in item["reasons"]])
+    return "\n".join(filter(None, (told, more)))
+
+
+def _line(number: int | None) -> str:
+    return f" (line {number})" if number else ""
 
 
 def _by_distance(title: str, related: Sequence[Related], why: Callable[[Related], list[str]]) -> str:
@@ -158,21 +168,18 @@ def _through(reason: Reason) -> str:
 
 def _file(found: Document) -> str:
     boxes = sum(job["type"] == "BOX" for job in found["jobs"])
-    text = f"{shown(found['source']['file'])}: {_count(len(found['jobs']), 'job')}, {boxes} of them boxes"
-    text += f", {_count(found['levels'], 'level')} of execution."
-    others = [f"{len(items)} {shown(kind)}" for kind, items in found["objects"].items() if items]
+    text = f"{shown(found['source']['file'])}: {_count(len(found['jobs']), 'job')}, {boxes} of them"
+    text += f" {'a box' if boxes == 1 else 'boxes'}, {_count(found['levels'], 'level')} of execution."
+    others = [_count(len(items), shown(kind)) for kind, items in found["objects"].items() if items]
     if others:
         text += f" It also defines: {', '.join(others)}."
     chain = found["critical_chain"]
     if chain["jobs"]:
-        size = f"{chain['total']:g} minutes" if chain["by"] == "minutes" else _count(len(chain["jobs"]), "job")
-        by = (
-            "by the runtimes that the jobs give"
-            if chain["by"] == "minutes"
-            else "no job gives its runtime, so by number"
-        )
+        size, by = _count(len(chain["jobs"]), "job"), "no job gives its runtime, so by number"
+        if chain["by"] == "minutes":
+            size, by = _plural(f"{chain['total']:g}", "minute"), "by the runtimes that the jobs give"
         if chain["unknown"]:
-            by += f"; {chain['unknown']} of its jobs give none"
+            by += f"; {chain['unknown']} of its jobs {'gives' if chain['unknown'] == 1 else 'give'} none"
         way = [shown(job) for job in chain["jobs"]]
         way = way if len(way) <= 12 else [*way[:6], f"… {len(way) - 12} more …", *way[-6:]]
         text += f"\nCritical chain, {size} ({by}): {' → '.join(way)}"
@@ -186,7 +193,7 @@ def _whole(found: Document, network: Network) -> list[str]:
             by_level.setdefault(job["level"], []).append(shown(job["name"]))
     lines = [f"  {level}: {_some(by_level[level], 8)}" for level in sorted(by_level)[:MOST]]
     if len(by_level) > MOST:
-        lines.append(f"  … and {len(by_level) - MOST} levels more")
+        lines.append(f"  … and {_count(len(by_level) - MOST, 'level')} more")
     return ["\n".join(["What can run at the same time, level by level:", *lines])] if lines else []
 
 
@@ -231,4 +238,8 @@ def _some(items: Sequence[str], most: int) -> str:
 
 
 def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+    return _plural(f"{number:,}", what)
+
+
+def _plural(number: str, what: str) -> str:
+    return f"{number} {what}{'' if number == '1' else 's'}"

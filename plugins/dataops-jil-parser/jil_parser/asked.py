@@ -34,7 +34,7 @@ def required(network: Network, job: str) -> str:
     near = _near(network, job)
     raise NotFound(
         f"there is no job {quoted(job)} in {quoted(network.definitions['file'])}",
-        hint=f"did you mean {near}?" if near else f"the file defines {len(network.jobs)} jobs; check the name",
+        hint=f"did you mean {near}?" if near else f"check the name; jobs that the file defines: {len(network.jobs)}",
         details={"parameter": "job"},
     )
 

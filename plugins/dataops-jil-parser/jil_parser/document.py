@@ -9,7 +9,7 @@ from jil_parser.definitions import Condition, Definitions
 from jil_parser.network import Network
 from jil_parser.order import Chain, Cycle, Order
 from jil_parser.related import Reason, Related, after, before, exclusions
-from jil_parser.unknown import Unknown, unknown
+from jil_parser.unknown import Unknown, unknown_after, unknown_before
 
 SCHEMA_VERSION = 1
 Direction = Literal["upstream", "downstream", "both"]
@@ -44,6 +44,7 @@ class Asked(TypedDict):
     keeps_out: list[Reason]
     never_starts: bool
     unknown: list[Unknown]
+    unknown_after: list[Unknown]
 
 
 class Missing(TypedDict):
@@ -132,6 +133,7 @@ def ask(
     """Returns what runs before and after a job."""
     not_while, keeps_out = exclusions(network, job)
     earlier = None if direction == "downstream" else before(network, order, job)
+    later = None if direction == "upstream" else after(network, order, job)
     return {
         "job": job,
         "named_by": named_by,
@@ -139,9 +141,10 @@ def ask(
         "defined": job in network.jobs,
         "boxes": network.around(job),
         "before": earlier,
-        "after": None if direction == "upstream" else after(network, order, job),
+        "after": later,
         "not_while": not_while,
         "keeps_out": keeps_out,
         "never_starts": network.entry(job) in order.dead,
-        "unknown": unknown(network, [job, *(item["job"] for item in earlier or ())]),
+        "unknown": unknown_before(network, job, (item["job"] for item in earlier or ())),
+        "unknown_after": [] if later is None else unknown_after(network, job, (item["job"] for item in later)),
     }

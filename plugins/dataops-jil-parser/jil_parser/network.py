@@ -31,6 +31,7 @@ class Network:
         missing: jobs that are named and not defined, each with the jobs that name them.
         exclusive: by job, the jobs that must not run while it starts (`n()`).
         free: the `any` events that can happen without any job: a global variable or an `n()` is enough.
+        never: the events that ask for two things that exclude each other, such as s(A) & f(A).
     """
 
     definitions: Definitions
@@ -39,6 +40,7 @@ class Network:
     missing: dict[str, list[str]] = field(default_factory=dict)
     exclusive: dict[str, list[str]] = field(default_factory=dict)
     free: set[Node] = field(default_factory=set)
+    never: set[Node] = field(default_factory=set)
 
     @property
     def jobs(self) -> dict[str, Job]:
@@ -128,8 +130,13 @@ def _group(network: Network, word: str, target: Node) -> Node:
 def _connect(network: Network, tree: Tree, target: Node, job: str) -> None:
     """Adds what a condition waits for, as events before `target`."""
     todo = [(tree, target)]
+    claimed: dict[tuple[Node, str, str], str] = {}
     while todo:
         node, goal = todo.pop()
+        if (claim := _claim(node)) and not (isinstance(goal, tuple) and goal[0] == "any"):
+            about, value = claim
+            if claimed.setdefault((goal, *about), value) != value:
+                network.never.add(goal)
         if "all" in node or "any" in node:
             word = "all" if "all" in node else "any"
             kind = goal[0] if isinstance(goal, tuple) else "all"
@@ -145,6 +152,21 @@ def _connect(network: Network, tree: Tree, target: Node, job: str) -> None:
         else:
             network.graph.add_edge(reference(node), goal)
             _missing(network, node, job)
+
+
+def _claim(node: Tree) -> tuple[tuple[str, str], str] | None:
+    """Returns what an atom is about and the one value that it asks for, or None where more than one value does.
+
+    A look-back may be about another run, so it claims nothing.
+    """
+    kind = node.get("is")
+    if kind == "value" and node["compare"] == "=":
+        return ("value", f"{node['variable']}^{node.get('instance', '')}"), node["value"]
+    if kind is None or "lookback" in node:
+        return None
+    if kind == "exitcode" and node["compare"] == "=":
+        return (kind, reference(node)), str(int(node["value"]))
+    return (("end", reference(node)), kind) if kind in ("success", "failure", "terminated") else None
 
 
 def _missing(network: Network, atom: Tree, job: str) -> None:

@@ -55,7 +55,7 @@ class Order:
         cycles: the cycles by number.
         chain: the critical chain.
         flow: the network without the edges that close a circle for good.
-        dead: the events that can never happen, since such a circle is among what they wait for.
+        dead: the events that can never happen, since what they wait for holds such a circle or excludes itself.
         turns: all events, in the order in which they happen.
     """
 
@@ -81,14 +81,15 @@ def put_in_order(network: Network) -> Order:
         return float(_is_work(network, node))
 
     outside = partial(_is_outside, network)
-    at, _cause = _play(graph, network.free, outside, step)
+    at, _cause = _play(graph, network.free, network.never, outside, step)
     started, flow = set(at), graph
     if len(at) < len(graph):
         flow = graph.copy()
         stuck = _circles(graph.subgraph(node for node in graph if node not in at))
         inside = {node: number for number, found in enumerate(stuck) for node in found}
         flow.remove_edges_from([(a, b) for a, b in graph.edges(inside) if inside.get(b) == inside[a]])
-        at, _cause = _play(flow, network.free, outside, step)
+        # What can never happen has a level too: that of its place, as if it could.
+        at, _cause = _play(flow, network.free, set(), outside, step)
     levels = {}
     for name in network.jobs:
         entry = network.entry(name)
@@ -126,14 +127,18 @@ def _circles(graph: nx.DiGraph[Node]) -> list[list[Node]]:
 
 
 def _play(
-    graph: nx.DiGraph[Node], free: set[Node], outside: Callable[[Node], bool], cost: Callable[[Node], float]
+    graph: nx.DiGraph[Node],
+    free: set[Node],
+    never: set[Node],
+    outside: Callable[[Node], bool],
+    cost: Callable[[Node], float],
 ) -> tuple[dict[Node, float], dict[Node, Node]]:
     """Returns when each event is over, and the event that it waited for last. What never happens is in neither."""
     position = {node: number for number, node in enumerate(graph)}
-    waits = {node: 1 if _is_any(node) else graph.in_degree(node) for node in graph}
+    waits = {node: 1 if _is_any(node) else graph.in_degree(node) + (node in never) for node in graph}
     at: dict[Node, float] = {}
     cause: dict[Node, Node] = {}
-    first = [node for node in graph if not graph.in_degree(node) or node in free]
+    first = [node for node in graph if (not graph.in_degree(node) and node not in never) or node in free]
     # Nobody knows when a job that the file does not define ends: it decides only where nothing else can.
     for wave in ([n for n in first if not outside(n)], [n for n in first if outside(n)]):
         coming = [(cost(node), position[node], node) for node in wave]
@@ -203,14 +208,14 @@ def names(nodes: Iterable[Node]) -> list[str]:
 
 def _chain(network: Network, flow: nx.DiGraph[Node]) -> Chain:
     """Returns the chain that takes longest among the events of `flow`, which are those that can happen."""
-    timed = any(minutes(network, name) is not None for name in network.jobs if not network.is_box(name))
+    timed = any(minutes(network, name) is not None for name in flow if _is_work(network, name))
 
     def cost(node: Node) -> float:
         if not _is_work(network, node):
             return 0.0
         return (minutes(network, node) or 0.0) if timed else 1.0
 
-    at, cause = _play(flow, network.free, partial(_is_outside, network), cost)
+    at, cause = _play(flow, network.free, network.never, partial(_is_outside, network), cost)
     alive = [name for name in network.jobs if name in at]
     if not alive:
         return {"by": "jobs", "total": 0, "jobs": [], "unknown": 0}

@@ -10,27 +10,50 @@ from jil_parser.vocabulary import shown
 
 
 class Unknown(TypedDict):
-    """Something that is not known of a job, so that it may wait for more than is told; `line` is where."""
+    """Something that is not known of a job, so that it may wait for more than is told.
+
+    `line` is where, or None for a job that the file does not define.
+    """
 
     job: str
-    line: int
+    line: int | None
     why: str
 
 
-def unknown(network: Network, jobs: Iterable[str]) -> list[Unknown]:
-    """Returns what is not known of jobs and of the boxes around them, each thing once.
+def unknown_before(network: Network, asked: str, related: Iterable[str]) -> list[Unknown]:
+    """Returns what is not known of a job, of what runs before it and of the boxes around them, each thing once.
 
     Args:
         network: of the file.
-        jobs: the asked job and what runs before it.
+        asked: the job.
+        related: what is known to run before it.
     """
     holders: dict[str, None] = {}
-    for job in jobs:
+    for job in (asked, *related):
         holder: str | None = job
         while holder is not None and holder not in holders:  # what lies further around is known then
             holders[holder] = None
             holder = network.jobs[holder]["box"] if holder in network.jobs else None
-    return [{"job": holder, "line": line, "why": why} for holder in holders for line, why in _of(network, holder)]
+    found: list[Unknown] = []
+    if asked not in network.jobs:
+        found.append({"job": asked, "line": None, "why": "this file does not define it"})
+    return found + _gaps(network, holders)
+
+
+def unknown_after(network: Network, asked: str, related: Iterable[str]) -> list[Unknown]:
+    """Returns what is not known of all jobs that are not known to wait for one: each of them may.
+
+    Args:
+        network: of the file.
+        asked: the job.
+        related: what is known to run after it.
+    """
+    known = {asked, *related}
+    return _gaps(network, (name for name in network.jobs if name not in known))
+
+
+def _gaps(network: Network, jobs: Iterable[str]) -> list[Unknown]:
+    return [{"job": job, "line": line, "why": why} for job in jobs for line, why in _of(network, job)]
 
 
 def _of(network: Network, name: str) -> Iterator[tuple[int, str]]:

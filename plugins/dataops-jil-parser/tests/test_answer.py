@@ -56,7 +56,7 @@ Never at the same time; this is no order:
   does not start while BACKUP runs
   while it runs, BACKUP does not start
 
-batch.jil: 8 jobs, 1 of them boxes, 4 levels of execution."""
+batch.jil: 8 jobs, 1 of them a box, 4 levels of execution."""
     )
     assert "1 missing job:\n  SKIP, named by LOAD" in text and "No cycles." in text
 
@@ -79,7 +79,7 @@ def test_the_answer_for_a_file(batch: Make, job: Write) -> None:
     )
     assert answered(made) == (
         "batch.jil: 4 jobs, 0 of them boxes, 2 levels of execution. It also defines: 1 machine.\n"
-        "Critical chain, 10 minutes (by the runtimes that the jobs give; 1 of its jobs give none): A → B\n\n"
+        "Critical chain, 10 minutes (by the runtimes that the jobs give; 1 of its jobs gives none): A → B\n\n"
         "What can run at the same time, level by level:\n  1: A, C, D\n  2: B\n\n"
         "1 cycle:\n  C → D → C\n\nNo missing jobs.\n\n"
         "airflow_dag.py is a skeleton for 4 jobs; it leaves out or does otherwise: no command (4), cycle (2)."
@@ -159,3 +159,37 @@ def test_what_can_never_start_is_said(batch: Make, job: Write) -> None:
     text = answered(made, "C")
     assert "can never start" not in text and "Before C: 2 jobs, 1 of them in any case." in text
     assert "A" not in made.order.chain["jobs"]
+
+
+def test_two_ends_of_one_job_never_start_anything(batch: Make, job: Write) -> None:
+    made = batch(job("A") + job("X", "s(A) & f(A)", kind="b") + job("M", box="X") + job("D", "s(M)"))
+    for name in ("X", "M", "D"):
+        assert "or for two things that exclude each other" in answered(made, name)
+        assert made.document(name)["asked"]["never_starts"] is True
+    assert "can never start" not in answered(made, "A")
+
+
+def test_of_a_job_that_is_not_defined_nothing_is_known(batch: Make, job: Write) -> None:
+    made = batch(job("A", "s(GONE) & s(X^PRD)"))
+    for name in ("GONE", "X^PRD"):
+        text = answered(made, name)
+        assert "nothing has to run" not in text and f"  {name}: this file does not define it" in text
+    (gap,) = made.document("GONE")["asked"]["unknown"]
+    assert (gap["job"], gap["line"]) == ("GONE", None)
+
+
+def test_who_may_wait_as_well_is_said(batch: Make, job: Write) -> None:
+    made = batch(job("A") + job("B", "s(A) & & s(C)") + job("C", "s(A)") + job("D", box="GONE"))
+    text = answered(made, "A")
+    assert "After A: 1 job." in text
+    assert "There may be more, since it is not known what these wait for: B (line 4), D (line 9).\n" in text
+    assert "After C: no job is known to wait for it.\nThere may be more" in answered(made, "C")
+    assert [gap["job"] for gap in made.document("A")["asked"]["unknown_after"]] == ["B", "D"]
+    assert made.document("A", "upstream")["asked"]["unknown_after"] == []
+
+
+def test_one_of_something_is_one(batch: Make, job: Write) -> None:
+    made = batch(job("A", more="avg_runtime: 1") + job("B", kind="b") + "insert_machine: m\ninsert_machine: n\n")
+    text = answered(made)
+    assert "2 jobs, 1 of them a box, 1 level of execution. It also defines: 2 machines." in text
+    assert "Critical chain, 1 minute (" in text

@@ -106,3 +106,29 @@ def test_what_can_never_run_is_in_no_chain(batch: Make, job: Write) -> None:
     made = batch(job("A", "s(A)", more="avg_runtime: 90") + job("B", more="avg_runtime: 5"))
     assert made.order.chain["jobs"] == ["B"]
     assert batch(job("A", "s(A)")).order.chain["jobs"] == []
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "s(B) & f(B)", "s(B) & (t(B) & s(C))", "e(B) = 0 & e(B) = 4", 'v(X) = "1" & v(X) = "2"',
+        "(s(B) & f(B)) | (f(C) & s(C))",
+    ],
+)  # fmt: skip
+def test_what_excludes_itself_never_starts(batch: Make, job: Write, condition: str) -> None:
+    more = "avg_runtime: 90"
+    made = batch(job("B") + job("C") + job("A", condition, more=more) + job("D", "s(A)", more=more))
+    assert {"A", "D"} <= made.order.dead
+    assert (made.order.chain["by"], made.order.chain["total"]) == ("jobs", 1)
+    assert made.order.levels["D"] == made.order.levels["A"] + 1 and made.order.cycles == []
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "s(B) & d(B)", "s(B) | f(B)", "s(B) & f(B, 12)", "s(B) & f(B^PRD)", "e(B) = 4 & e(B) = 04",
+        "e(B) > 0 & e(B) > 4", "(s(B) & f(B)) | s(C)", 'v(X) = "1" & v(X^PRD) = "2"', "s(B) & n(B)", "s(B) & e(B) = 0",
+    ],
+)  # fmt: skip
+def test_what_only_looks_as_if_it_excludes_itself_can_start(batch: Make, job: Write, condition: str) -> None:
+    assert batch(job("B") + job("C") + job("A", condition)).order.dead.isdisjoint({"A"})

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import networkx as nx
 from hypothesis import given
 from hypothesis import strategies as st
 from jil_parser.definitions import Definitions, Job
-from jil_parser.network import Network, Node, build
+from jil_parser.network import Network, Node, build, references
 from jil_parser.order import put_in_order
 from jil_parser.related import after, before, exclusions
 
@@ -137,7 +138,7 @@ def _job(name: str, kind: str, box: str | None, condition: Any, end: Any) -> Job
 
 _atoms = st.builds(
     lambda status, name: {"is": status, "job": name},
-    st.sampled_from(["success", "done", "notrunning"]),
+    st.sampled_from(["success", "failure", "done", "notrunning"]),
     st.sampled_from(NAMES),
 )
 _trees = st.none() | st.recursive(
@@ -167,7 +168,7 @@ def _happens(network: Network, graph: Any, without: str) -> set[Node]:
     happened: set[Node] = set()
     while True:
         more = set()
-        for node in set(graph) - happened - {without}:
+        for node in set(graph) - happened - network.never - {without}:
             waits = [before in happened for before in graph.predecessors(node)]
             either = isinstance(node, tuple) and node[0] == "any"
             if node in network.free or (any(waits) or not waits if either else all(waits)):
@@ -193,3 +194,21 @@ def test_both_directions_agree_with_the_graph_and_needed_with_trying(jobs: tuple
     blocked = _happens(network, network.graph, asked)
     for name, item in follows.items():
         assert item["needed"] == (name not in blocked), name
+
+
+def _can_hold(tree: Any, status: dict[str, str]) -> bool:
+    """Says whether a condition holds while each job has one status."""
+    if "all" in tree or "any" in tree:
+        parts = [_can_hold(part, status) for part in tree.get("all") or tree["any"]]
+        return all(parts) if "all" in tree else any(parts)
+    now = status[tree["job"]]
+    return {"done": now != "running", "notrunning": now != "running"}.get(tree["is"], now == tree["is"])
+
+
+@given(_trees.filter(bool))
+def test_what_is_told_to_exclude_itself_holds_under_no_statuses(tree: Any) -> None:
+    network = _network((_job("Z", "CMD", None, tree, None),))
+    if "Z" in network.never:
+        names = sorted({atom["job"] for atom, _either in references(tree)})
+        for statuses in product(["success", "failure", "terminated", "running"], repeat=len(names)):
+            assert not _can_hold(tree, dict(zip(names, statuses, strict=True)))
