@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 from sql_lineage.flow import Columns, Flow, Key, Links, Opening, Origin
 
@@ -36,6 +37,9 @@ class Catalog:
 
     def __len__(self) -> int:
         return len(self._tables)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._tables
 
     def find(self, key: Key) -> Table | None:
         """Returns the table of a name, which may lack the schema or database."""
@@ -74,19 +78,20 @@ class Catalog:
         table = self.find(key)
         if table is None:
             return Columns([], [Opening(".".join(key), lambda name: {Origin(key, name): None})])
-        name = ".".join(table.key)
+        name, written = ".".join(table.key), table.written  # later statements write into another
 
+        @cache
         def flow(column: str) -> Flow:
-            found = table.written.flow(column)
-            if found is None or (column not in table.written.known and not table.made):
+            found = written.flow(column)
+            if found is None or (column not in written.known and not table.made):
                 return {Origin(table.key, column): None}
             return links.through(found, (name, table.kind, column))
 
         if table.declared is not None:
             return Columns([(column, flow(column)) for column in table.declared])
         if table.made:
-            offered = [(column, flow(column)) for column, _ in table.written.ordered if column != "*"]
-            opened = table.written.open
+            offered = [(column, flow(column)) for column, _ in written.ordered if column != "*"]
+            opened = written.open
             without = frozenset.intersection(*(o.without for o in opened)) if opened else frozenset()
             return Columns(offered, [Opening(name, flow, without)] if opened else [])
         return Columns([], [Opening(name, flow)])

@@ -8,6 +8,8 @@ from sqlglot import exp
 
 #: Operators in a row from which a chain is put in order.
 LONG: Final = 100
+#: Levels of what a statement is made of: sqlglot looks up through them from each column.
+MOST_LEVELS: Final = 3_000
 _OF_UNION = frozenset({"this", "expression", "distinct", "side", "kind"})
 
 
@@ -29,6 +31,16 @@ def balance(tree: exp.Expr) -> None:
                 level = [_pair(type(top), level[i : i + 2]) for i in range(0, len(level), 2)]
             top.set("this", level[0])
             top.set("expression", level[1])
+
+
+def deeper(tree: exp.Expr) -> bool:
+    """Says whether a statement has more levels than are followed."""
+    level = [tree]
+    for _ in range(MOST_LEVELS):
+        level = [inner for node in level for inner in node.iter_expressions()]
+        if not level:
+            return False
+    return True
 
 
 def _links(node: exp.Expr | None) -> bool:

@@ -236,7 +236,7 @@ def _other(tree: exp.Expr) -> Change:
             key = key_of(target)
             return Change(target=key_of(renamed), makes="table", copies=key, drops=[key])
         return Change(also=[key_of(target)])
-    if isinstance(tree, exp.TruncateTable):
+    if isinstance(tree, exp.TruncateTable) and not tree.args.get("is_database"):
         return Change(also=[key_of(table) for table in tree.expressions if isinstance(table, exp.Table)])
     if isinstance(tree, exp.Copy | exp.LoadData) and target is not None:
         return Change(also=[key_of(target)])

@@ -67,12 +67,14 @@ class Columns:
 
     ordered: list[tuple[str, Flow]] = field(default_factory=list)
     open: list[Opening] = field(default_factory=list)
-    _index: dict[str, Flow] | None = None
+    _index: dict[str, Flow] = field(default_factory=dict)
+    _indexed: int = 0
 
     @property
     def known(self) -> dict[str, Flow]:
         """The flows by name; of two columns with one name the first."""
-        if self._index is None or len(self._index) < len(self.ordered):
+        if self._indexed < len(self.ordered):
+            self._indexed = len(self.ordered)
             self._index = {name: flow for name, flow in reversed(self.ordered) if name != "*"}
         return self._index
 
@@ -119,19 +121,25 @@ class Links:
 
     def through(self, flow: Flow, step: Step) -> Flow:
         """Returns a flow that passed one more relation."""
-        self._add(len(flow))
+        self.add(len(flow))
         return {origin: (step, path) for origin, path in flow.items()}
 
     def union(self, flows: Iterable[Flow]) -> Flow:
         """Returns the origins of several flows, each with the way that is met first."""
         merged: Flow = {}
         for flow in flows:
-            self._add(len(flow))
+            self.add(len(flow))
             for origin, path in flow.items():
                 merged.setdefault(origin, path)
         return merged
 
-    def _add(self, count: int) -> None:
+    def row(self, columns: Columns) -> Flow:
+        """Returns the origins of all columns of a relation."""
+        flows = [flow for _, flow in columns.ordered]
+        return flows[0] if len(flows) == 1 else self.union(flows)
+
+    def add(self, count: int) -> None:
+        """Counts what is made elsewhere, such as the columns of a star."""
         self._count += count
         if self._count > MOST_LINKS:
             raise InvalidValue(

@@ -19,7 +19,7 @@ from sql_lineage.names import Spelling, shown
 from sql_lineage.outputs import output
 from sql_lineage.schema_file import load_schema
 from sql_lineage.script import Script, Traced
-from sql_lineage.source import MOST_BYTES, read_text
+from sql_lineage.source import GUESSED, MOST_BYTES, advice, read_text
 
 T = TypeVar("T")
 #: What people call some dialects.
@@ -132,7 +132,7 @@ def _traced(sql: str, source: Source, dialect: Dialect, column: str | None) -> t
     notes = []
     if source["schema_file"]:
         notes = load_schema(source["schema_file"], catalog, spelling, dialect)
-    if source["encoding"] in ("cp1252", "latin-1"):
+    if source["encoding"] in GUESSED:
         notes.append(f"{source['name']} is not UTF-8 and was read as Windows-1252; names may be wrong")
     traced = Script(dialect, catalog, spelling).trace(sql)
     if not traced:
@@ -142,15 +142,16 @@ def _traced(sql: str, source: Source, dialect: Dialect, column: str | None) -> t
     problems = [each.problem for each in traced if each.problem]
     if len(problems) == len(traced):
         first = problems[0]
-        hint = first.hint or _hint(sql, source["dialect"])
+        hint = first.hint or _hint(sql, source)
         raise InvalidValue(f"{source['name']}, line {first.line}, column {first.column}: {first.message}", hint=hint)
     return document, ask(column, traced, spelling, source["name"]) if column else None
 
 
-def _hint(sql: str, dialect: str) -> str:
+def _hint(sql: str, source: Source) -> str:
     """Returns what to do about SQL of which nothing can be read."""
-    if "{{" in sql or "{%" in sql:
-        return "it is a template: give the SQL that it becomes, as `dbt compile` writes it"
+    dialect = source["dialect"]
+    if known := advice(sql, source["encoding"]):
+        return known
     if not ALSO.get(dialect.strip().lower(), dialect):
         return "correct it there, or name its dialect, for example dialect=snowflake"
     return "correct it there"

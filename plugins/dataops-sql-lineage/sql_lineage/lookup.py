@@ -60,7 +60,7 @@ class Lookup:
                 flows.append(self._aliased(node, scope, aliases or {}) or self.column(node, scope))
             elif isinstance(node, exp.Select | exp.SetOperation) and not isinstance(node.parent, exp.Exists):
                 inner = self._query(node)
-                flows += [flow for _, flow in inner.ordered] if inner else []
+                flows += [self._links.row(inner)] if inner else []
             elif isinstance(node, exp.Window) and node.args.get("alias") and isinstance(scope.expression, exp.Select):
                 # OVER w: what w is stands in the WINDOW clause.
                 named = scope.expression.args.get("windows") or ()

@@ -9,16 +9,33 @@ from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.dialects.postgres import Postgres
 
-from dataops_core.errors import InvalidValue
 from sql_lineage.flow import Columns, Flow, Links, Opening, Origin
 from sql_lineage.visible import Visible
 
 FlowOf = Callable[[exp.Expr], Flow]
-#: Columns that one star may stand for: stars of stars double with each step.
+#: Columns that one relation may get by stars: stars of stars double with each step.
 MOST_COLUMNS: Final = 10_000
-_NAME_LENGTH = 200
+_NAME_LENGTH: Final = 200
 #: Functions that may read what is no column: files, other services, tables by their name.
 _READERS = (exp.Anonymous, exp.ReadCSV, exp.ReadParquet)
+
+
+class TooWide(Exception):
+    """A relation gets too many columns by stars.
+
+    Args:
+        at: the star, or the query.
+    """
+
+    def __init__(self, at: exp.Expr) -> None:
+        super().__init__(at)
+        self.at = at
+
+
+def limit(columns: Columns, at: exp.Expr) -> None:
+    """Raises TooWide where stars made more columns than are followed."""
+    if len(columns.ordered) + len(columns.open) > MOST_COLUMNS:
+        raise TooWide(at)
 
 
 def output_names(projection: exp.Expr, dialect: Dialect) -> list[str]:
@@ -38,6 +55,9 @@ def star_columns(star: exp.Expr, seen: Visible, flow: FlowOf, links: Links) -> C
         seen: what the SELECT sees.
         flow: follows an expression of it.
         links: joins flows.
+
+    Raises:
+        TooWide: they are too many.
     """
     if isinstance(star, exp.Dot):
         return Columns([("*", flow(star.this))])  # all fields of a structured column
@@ -73,11 +93,8 @@ def star_columns(star: exp.Expr, seen: Visible, flow: FlowOf, links: Links) -> C
         ]
         if source.open and not any(name == "*" for name, _ in source.ordered):
             made.ordered.append(("*", all_of(source.open)))
-        if len(made.ordered) + len(made.open) > MOST_COLUMNS:
-            raise InvalidValue(
-                f"{star.sql()[:_NAME_LENGTH]} stands for more than {MOST_COLUMNS} columns",
-                hint="name the columns that are needed, or split the script",
-            )
+        limit(made, star)
+    links.add(len(made.ordered))
     return made
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
+from typing import Final
 
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
@@ -11,7 +13,7 @@ from sqlglot.optimizer.scope import Scope, traverse_scope, walk_in_scope
 from sql_lineage.catalog import Catalog
 from sql_lineage.flow import Columns, Flow, Key, Links, Opening
 from sql_lineage.lookup import Lookup
-from sql_lineage.projection import function_columns, output_names, star_columns, udtf_columns
+from sql_lineage.projection import MOST_COLUMNS, function_columns, limit, output_names, star_columns, udtf_columns
 from sql_lineage.tables import key_of, pivoted
 from sql_lineage.visible import Visible
 
@@ -19,7 +21,8 @@ from sql_lineage.visible import Visible
 LATERAL_ALIASES = frozenset(
     {"", "clickhouse", "databricks", "duckdb", "hive", "redshift", "snowflake", "spark", "teradata"}
 )
-_INVENTED = re.compile(r"_\d+|_q_\d+")  # the alias that sqlglot gives what has none
+#: The alias that sqlglot gives what has none.
+INVENTED: Final = re.compile(r"_\d+|_q_\d+")
 _CONDITIONS = (
     "prewhere", "where", "group", "having", "qualify", "order", "connect", "cluster", "distribute", "sort"
 )  # fmt: skip
@@ -92,7 +95,7 @@ class Resolver:
             offered = self._read(source)
         else:
             kind = "CTE" if isinstance(node, exp.Table) else "function" if source.is_udtf else "subquery"
-            name = node.name if isinstance(node, exp.Table) else "" if _INVENTED.fullmatch(label) else label
+            name = node.name if isinstance(node, exp.Table) else "" if INVENTED.fullmatch(label) else label
             offered = self._passed(self.columns(source), name, kind)
         # (SELECT …) AS x (a, b) is renamed by its scope already; a table or a CTE that is read as x (a, b) is not.
         return offered.renamed(node.alias_column_names) if isinstance(node, exp.Table) else offered
@@ -127,6 +130,7 @@ class Resolver:
         for source in self.visible(scope).tables.values():  # a bare table, or a query in parentheses
             offered.ordered += source.ordered
             offered.open += source.open
+            limit(offered, expression)
         return offered
 
     def _select(self, select: exp.Select, scope: Scope) -> Columns:
@@ -139,6 +143,7 @@ class Resolver:
                 stars = star_columns(projection, seen, lambda e: self.lookup.flow(e, scope), self.links)
                 made.ordered += stars.ordered
                 made.open += stars.open
+                limit(made, projection)
                 continue
             flow = self.lookup.flow(projection.unalias(), scope, usable)
             made.ordered += [(name, flow) for name in output_names(projection, self.dialect)]
@@ -155,7 +160,7 @@ class Resolver:
             for node in walk_in_scope(expression):
                 if isinstance(node, exp.Select | exp.SetOperation) and not isinstance(node.parent, exp.Exists):
                     inner = self._subquery(node)
-                    flows += [flow for _, flow in inner.ordered] if inner else []
+                    flows += [self.links.row(inner)] if inner else []
                 if not isinstance(node, exp.Column) or isinstance(node.this, exp.Star):
                     continue
                 alias = not node.table and node.name in aliases
@@ -175,12 +180,15 @@ class Resolver:
             return Columns([(row[0][0], self.links.union(flow for _, flow in row)) for row in rows])
         names = dict.fromkeys(name for part in parts for name, _ in part.ordered if name != "*")
         known = [(name, self.links.union(flow for part in parts if (flow := part.flow(name)))) for name in names]
-        stars = [(name, flow) for part in parts for name, flow in part.ordered if name == "*"]
+        starred = ((name, flow) for part in parts for name, flow in part.ordered if name == "*")
+        stars = list(islice(starred, MOST_COLUMNS + 1))
         rest = Opening(
             " and ".join(dict.fromkeys(opening.table for part in parts for opening in part.open)),
             lambda name: self.links.union(flow for part in parts if (flow := part.flow(name))),
         )
-        return Columns(known + stars, [rest] if opened else [])
+        made = Columns(known + stars, [rest] if opened else [])
+        limit(made, scope.expression)
+        return made
 
 
 def _parts(scope: Scope) -> list[Scope]:

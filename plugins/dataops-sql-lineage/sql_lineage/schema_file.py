@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,12 +17,16 @@ from sql_lineage.catalog import Catalog
 from sql_lineage.flow import Key
 from sql_lineage.names import Spelling, shown
 from sql_lineage.script import Script
-from sql_lineage.source import read_text
+from sql_lineage.source import advice, read_text
 
 #: Columns that a schema may have in all.
 MOST_COLUMNS: Final = 500_000
-_DEPTH = 4  # catalog, database, table, column
-_SHAPE = "write {table: [columns]} or {table: {column: type}}, or CREATE TABLE statements"
+#: Characters of YAML: it is read some fifty times slower than JSON.
+MOST_YAML: Final = 4 * 1024 * 1024
+_DEPTH: Final = 4  # catalog, database, table, column
+_WANTED: Final = "tables: JSON, YAML or CREATE TABLE statements"
+_SHAPE: Final = "write {table: [columns]} or {table: {column: type}}"
+_ENDINGS: Final = "the end of its name says what it is: .json, .yaml or .sql"
 
 
 def load_schema(path: str, catalog: Catalog, spelling: Spelling, dialect: Dialect) -> list[str]:
@@ -39,58 +44,78 @@ def load_schema(path: str, catalog: Catalog, spelling: Spelling, dialect: Dialec
     Raises:
         InvalidValue: the file holds no tables, or none that can be read.
     """
-    text, _ = read_text(path)
+    text, encoding = read_text(path, _WANTED)
+    other = advice(text, encoding, _WANTED)
     name, ending = shown(Path(path).name), Path(path).suffix.lower()
     if ending in (".yaml", ".yml"):
         found = _yaml(text, name)
     elif ending == ".json" or text.lstrip().startswith("{"):
-        found = _json(text, name)
+        found = _json(text, name, other)
     else:
-        return _sql(text, name, catalog, spelling, dialect)
+        return _sql(text, name, other, catalog, spelling, dialect)
     total = 0
+
+    @cache
+    def normal(column: str) -> str:
+        return spelling.normalize(exp.Column(this=exp.to_identifier(column))).name
+
     for key, columns in _tables(found, (), name):
         total += len(columns) + 1
         if total > MOST_COLUMNS:
             raise InvalidValue(f"the schema {name} has more than {MOST_COLUMNS} columns", hint="leave out some tables")
-        table = spelling.normalize(
-            exp.Table(**dict(zip(("this", "db", "catalog"), map(_named, key[::-1]), strict=False)))
-        )
-        names = [spelling.normalize(exp.column(_named(column))).name for column in columns]
-        catalog.declare(tuple(part.name for part in table.parts), names)  # type: ignore[attr-defined]
+        named = zip(("this", "db", "catalog"), map(exp.to_identifier, key[::-1]), strict=False)
+        table = spelling.normalize(exp.Table(**dict(named)))
+        normalized = tuple(part.name for part in table.parts)  # type: ignore[attr-defined]
+        if normalized in catalog:
+            raise InvalidValue(f"the schema {name} has the table {shown('.'.join(key))} twice", hint="leave one out")
+        catalog.declare(normalized, [normal(column) for column in columns])
     if not len(catalog):
         raise InvalidValue(f"the schema {name} has no table", hint=_SHAPE)
     return []
 
 
-def _sql(text: str, name: str, catalog: Catalog, spelling: Spelling, dialect: Dialect) -> list[str]:
+def _sql(text: str, name: str, other: str, catalog: Catalog, spelling: Spelling, dialect: Dialect) -> list[str]:
     traced = Script(dialect, catalog, spelling).trace(text)
     problems = [t.problem for t in traced if t.problem]
     if not len(catalog):
         first = f": line {problems[0].line}, column {problems[0].column}: {problems[0].message}" if problems else ""
-        raise InvalidValue(f"the schema {name} has no table{first}", hint=_SHAPE)
+        hint = other or f"write CREATE TABLE statements; {_ENDINGS}"
+        raise InvalidValue(f"the schema {name}, which is read as SQL, has no table{first}", hint=hint)
     catalog.settle()
     return [f"schema {name}, line {p.line}, column {p.column}: {p.message}" for p in problems]
 
 
 def _yaml(text: str, name: str) -> Any:
+    if len(text) > MOST_YAML:
+        told = f"the schema {name} has {len(text)} characters; {MOST_YAML} are the most that are read of YAML"
+        raise InvalidValue(told, hint="write it as JSON")
     try:
         return parse_yaml(text)
     except ValueError as error:
-        raise InvalidValue(f"the schema {name}: {shown(error, 200)}", hint=_SHAPE) from None
+        raise InvalidValue(f"the schema {name}: {shown(error, 200)}", hint=f"{_SHAPE}; {_ENDINGS}") from None
 
 
-def _json(text: str, name: str) -> Any:
+def _json(text: str, name: str, other: str) -> Any:
     try:
-        return json.loads(text, object_pairs_hook=_once)
+        return json.loads(text, object_pairs_hook=_once, parse_int=str, parse_float=str)
+    except _Twice as twice:
+        raise InvalidValue(f"the schema {name}: the key {twice} is there twice", hint="leave one out") from None
     except (ValueError, RecursionError) as error:
-        raise InvalidValue(f"the schema {name} is not JSON: {shown(error, 200)}", hint=_SHAPE) from None
+        hint = other or f"{_SHAPE}; {_ENDINGS}"
+        told = "it is nested too deeply" if isinstance(error, RecursionError) else shown(error, 200)
+        raise InvalidValue(f"the schema {name} is not JSON: {told}", hint=hint) from None
+
+
+class _Twice(Exception):
+    """A key is there twice."""
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        twice = next(key for position, (key, _) in enumerate(pairs) if key in dict(pairs[:position]))
-        raise ValueError(f"the key {twice!r:.80} is there twice")
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise _Twice(repr(shown(key)))
+        found[key] = value
     return found
 
 
@@ -98,18 +123,23 @@ def _tables(found: Any, above: Key, name: str) -> Iterator[tuple[Key, list[str]]
     if not isinstance(found, Mapping) or len(above) >= _DEPTH:
         where = f" at {shown('.'.join(above))}" if above else ""
         raise InvalidValue(f"the schema {name} has no tables{where}", hint=_SHAPE)
-    for part, inner in found.items():
-        key = (*above, *(str(part).split(".") if not above else [str(part)]))
+    for said, inner in found.items():
+        part = _text(said, above, name)
+        key = (*above, *(part.split(".") if not above else [part]))
         if isinstance(inner, Mapping) and any(isinstance(value, Mapping | list) for value in inner.values()):
             yield from _tables(inner, key, name)
-        elif isinstance(inner, Mapping | list):
-            columns = [c.get("name") if isinstance(c, Mapping) else c for c in inner]
-            if len(key) > 3 or not all(isinstance(c, str | int) for c in columns):
-                raise InvalidValue(f"the schema {name} has no columns at {shown('.'.join(key))}", hint=_SHAPE)
-            yield key, [str(c) for c in columns]
+        elif isinstance(inner, Mapping | list) and len(key) <= 3:
+            yield key, [_text(c.get("name") if isinstance(c, Mapping) else c, key, name) for c in inner]
         else:
             raise InvalidValue(f"the schema {name} has no columns at {shown('.'.join(key))}", hint=_SHAPE)
 
 
-def _named(name: str) -> exp.Identifier:
-    return exp.to_identifier(name)
+def _text(found: Any, above: Key, name: str) -> str:
+    """Returns a name; YAML reads some as other things: `no` as false, 010 as 8."""
+    if isinstance(found, str):
+        return found
+    where = f" at {shown('.'.join(above))}" if above else ""
+    raise InvalidValue(
+        f"the schema {name} has a name that is not a text{where}",
+        hint=f"put names such as no and 1 in quotes; {_SHAPE}",
+    )

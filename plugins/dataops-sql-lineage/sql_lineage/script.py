@@ -14,19 +14,23 @@ from sqlglot.optimizer.qualify_tables import qualify_tables
 
 from dataops_core.errors import InvalidValue
 from sql_lineage.catalog import Catalog, Table
-from sql_lineage.chains import balance
+from sql_lineage.chains import balance, deeper
 from sql_lineage.changes import Change, changes
 from sql_lineage.flow import Columns, Flow, Key, Links
 from sql_lineage.names import Spelling, shown
-from sql_lineage.projection import all_of
+from sql_lineage.projection import MOST_COLUMNS, TooWide, all_of
 from sql_lineage.queries import value_queries
-from sql_lineage.resolver import Resolver
+from sql_lineage.resolver import INVENTED, Resolver
 from sql_lineage.statements import Problem, parse_script, too_deep
 
 #: Statements that a script may have.
 MOST_STATEMENTS: Final = 20_000
 #: CTEs and table functions that a statement may have: time and memory grow with their square.
 MOST_CTES: Final = 1_000
+#: CTEs of a statement that write: each is followed as a statement of its own, with all CTEs before it.
+MOST_WRITING: Final = 100
+#: Tables of INSERT ALL, times the names in its query, which is followed for each.
+MOST_SHARED: Final = 500_000
 _HOLDS = (exp.With, exp.From, exp.Join, exp.Select)
 UNEXPECTED: Final = "the statement has a form that nobody expected"
 
@@ -99,17 +103,20 @@ class Script:
 
     def _statement(self, tree: exp.Expr, line: int) -> Iterator[Traced]:
         kind = _kind(tree)
-        found = sum(isinstance(node.parent, _HOLDS) for node in tree.find_all(exp.CTE, exp.UDTF))
-        if found > MOST_CTES:
-            message = f"the statement has {found} CTEs and table functions; {MOST_CTES} are the most that are followed"
+        if message := _too_many(tree):
             yield Traced(line, kind, problem=Problem(line, 1, message, "write it as several statements"))
             return
         try:
             balance(tree)
+            if deeper(tree):
+                yield Traced(line, kind, problem=too_deep(line))
+                return
             for change in changes(self.spelling.normalize(tree), self.catalog):
                 yield self._change(change, line, kind)
         except RecursionError:
             yield Traced(line, kind, problem=too_deep(line))
+        except TooWide as wide:
+            yield Traced(line, kind, problem=self._too_wide(wide.at, line))
         except SqlglotError as error:
             yield Traced(line, kind, problem=Problem(line, 1, shown(error, 200)))
         except InvalidValue:
@@ -117,6 +124,14 @@ class Script:
         except Exception as error:  # what the parser lets pass may be in any form; the other statements are followed
             problem = Problem(line, 1, f"{UNEXPECTED} ({type(error).__name__}: {shown(error, 100)})")
             yield Traced(line, kind, problem=problem)
+
+    def _too_wide(self, at: exp.Expr, line: int) -> Problem:
+        held = at.find_ancestor(exp.CTE, exp.Subquery)
+        name = held.alias if held is not None and not INVENTED.fullmatch(held.alias) else ""
+        place = next((star.meta for star in at.find_all(exp.Star) if "line" in star.meta), {"line": line, "col": 1})
+        told = shown(self.spelling.name(name)) if name else "a subquery" if held is not None else "the result"
+        message = f"{told} gets more than {MOST_COLUMNS} columns by *, the most that are followed"
+        return Problem(place["line"], place["col"], message, "name the columns that are needed instead of *")
 
     def _change(self, change: Change, line: int, kind: str) -> Traced:
         traced = Traced(line, change.kind or kind, change.target, makes=bool(change.makes), notes=list(change.notes))
@@ -176,3 +191,22 @@ def _kind(tree: exp.Expr) -> str:
     if isinstance(tree, exp.Query):
         return "SELECT"
     return "TRUNCATE" if isinstance(tree, exp.TruncateTable) else tree.key.upper()
+
+
+def _too_many(tree: exp.Expr) -> str:
+    """Returns what a statement has too many of, or ""."""
+    ctes = writing = 0
+    for node in tree.find_all(exp.CTE, exp.UDTF):
+        ctes += isinstance(node.parent, _HOLDS)
+        writing += isinstance(node, exp.CTE) and isinstance(node.this, exp.DML)
+    if ctes > MOST_CTES:
+        return f"the statement has {ctes} CTEs and table functions; {MOST_CTES} are the most that are followed"
+    if writing > MOST_WRITING:
+        return f"the statement has {writing} CTEs that write; {MOST_WRITING} are the most that are followed"
+    source = tree.args.get("source")
+    if isinstance(tree, exp.MultitableInserts) and isinstance(source, exp.Expr):
+        names = sum(1 for _ in source.find_all(exp.Identifier))
+        if names * len(tree.expressions) > MOST_SHARED:
+            told = f"the statement writes {len(tree.expressions)} tables from a query of {names} names"
+            return f"{told}; {MOST_SHARED} is the most that the one times the other may be"
+    return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
@@ -14,10 +15,16 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from sql_lineage.bodies import with_bodies
 from sql_lineage.names import shown
-from sql_lineage.splitting import VERBS, at_lines, is_control, is_routine, split, without_control
+from sql_lineage.splitting import VERBS, at_lines, is_control, is_routine, split, without_control, word_of
 
 _OPENING = {"]": "["}
-_TOKEN = re.compile(r"<Token token_type: \S+, text: (.*?), line: \d+,.*?>", re.DOTALL)
+_WORDS: Final = (
+    (re.compile(r"but got (?:None|<Token token_type: TokenType.SENTINEL,.*>)", re.DOTALL), "but the statement ends"),
+    (re.compile(r"<Token token_type: \S+, text: (.*?), line: \d+,.*?>", re.DOTALL), r"'\1'"),
+    (re.compile(r"Required keyword: '\w+' missing for <class '.*?'>"), "something is missing"),
+    (re.compile(r"^\w+ does not support CTE"), "this does not go with WITH"),
+)
+_OF_TRUNCATE: Final = frozenset("DROP REUSE PRESERVE PURGE IMMEDIATE STORAGE ALL MATERIALIZED VIEW LOG".split())
 _OPENED = re.compile(r"Missing (.+) from \d+:(\d+)", re.DOTALL)
 
 
@@ -107,6 +114,9 @@ def _parsed(tokens: list[Token], sql: str, dialect: Dialect) -> Iterator[Stateme
     line = tokens[0].line
     if [token.token_type for token in tokens[:2]] == [TokenType.REPLACE, TokenType.INTO]:
         tokens[0].token_type = TokenType.INSERT  # REPLACE INTO, which the parser does not know
+    elif word_of(tokens[0]) == "TRUNCATE":
+        # TRUNCATE TABLE t DROP STORAGE: the parser keeps as a text what has an option that it does not know.
+        tokens = [token for i, token in enumerate(tokens) if i < 3 or word_of(token) not in _OF_TRUNCATE]
     try:
         trees = dialect.parser().parse(tokens, sql)
     except RecursionError:
@@ -118,8 +128,8 @@ def _parsed(tokens: list[Token], sql: str, dialect: Dialect) -> Iterator[Stateme
     except SqlglotError as error:
         yield Statement(line, None, Problem(line, 1, shown(error, 300)))
         return
-    except Exception as error:  # the parser trips over some errors, instead of telling them
-        yield Statement(line, None, Problem(line, 1, f"this cannot be read: {shown(error, 200)}"))
+    except Exception:  # the parser trips over some errors, instead of telling them; its own words help nobody
+        yield Statement(line, None, Problem(line, 1, "this statement cannot be read"))
         return
     for tree in trees:
         if tree is not None and not isinstance(tree, exp.Semicolon):
@@ -131,13 +141,20 @@ def _problem(error: ParseError, line: int) -> Problem:
     text = str(told.get("highlight") or "")
     column = int(told.get("col") or 1)  # of the last character of what was not expected
     column = max(column - len(text) + 1, 1) if "\n" not in text else column
-    said = _TOKEN.sub(r"'\1'", str(told.get("description") or error))
+    said = _in_words(str(told.get("description") or error))
     found = repr(shown(text, 40))
     if said.startswith("Invalid expression") and text.strip():
         said = f"unexpected {found}"
     elif text.strip() and found not in said:
         said = f"{said} at {found}"
     return Problem(int(told.get("line") or line), column, shown(said, 300))
+
+
+def _in_words(said: str) -> str:
+    """Returns what the parser says, without the names of its classes."""
+    for found, instead in _WORDS:
+        said = found.sub(instead, said)
+    return said
 
 
 def _token_problem(error: TokenError, sql: str) -> tuple[Problem, int]:

@@ -173,3 +173,21 @@ def test_an_insert_into_unknown_columns_has_a_note(traced: Any) -> None:
 def test_a_view_of_two_unknown_tables_tells_which(traced: Any) -> None:
     found = traced("CREATE VIEW v AS SELECT * FROM t, u; SELECT z FROM v")
     assert found.columns == {"z": {"?z: one of t.z, u.z"}}
+
+
+@pytest.mark.parametrize(
+    ("sql", "dialect", "written"),
+    [
+        ("TRUNCATE TABLE a", "auto", ["a"]),
+        ("TRUNCATE a, b.c RESTART IDENTITY CASCADE", "postgres", ["a", "b.c"]),
+        ("TRUNCATE TABLE a DROP STORAGE", "oracle", ["a"]),
+        ("TRUNCATE TABLE a PRESERVE MATERIALIZED VIEW LOG REUSE STORAGE", "oracle", ["a"]),
+        ("TRUNCATE TABLE purge", "oracle", ["purge"]),
+        ("TRUNCATE DATABASE d", "clickhouse", []),
+        ("CREATE PROCEDURE p() AS BEGIN TRUNCATE TABLE a; END", "snowflake", ["a"]),
+    ],
+)
+def test_what_is_truncated_is_written(traced: Any, sql: str, dialect: str, written: list[str]) -> None:
+    found = traced(sql, dialect)
+    assert found.found["tables"] == {"read": [], "written": written, "made": []}
+    assert found.last["kind"] == "TRUNCATE" and found.last["writes"] == written

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import threading
@@ -15,7 +16,7 @@ from sql_lineage import flow, script
 from sql_lineage.answer import answer
 from sql_lineage.diagram import diagram
 from sql_lineage.lineage import deeply, trace
-from sql_lineage.script import MOST_CTES, UNEXPECTED
+from sql_lineage.script import MOST_CTES, MOST_WRITING, UNEXPECTED
 
 from dataops_core.errors import DataOpsError, InvalidValue
 
@@ -213,9 +214,96 @@ def test_sqlglot_prints_nothing(traced: Any, capfd: pytest.CaptureFixture[str]) 
     assert capfd.readouterr() == ("", "")
 
 
+def doubled(first: str, step: str, count: int = 40) -> str:
+    """CTEs that each read the one before twice."""
+    steps = [f"c{n} AS ({step.format(f'c{n - 1}' if n else first)})" for n in range(count)]
+    return f"WITH {', '.join(steps)}\nSELECT * FROM c{count - 1}"
+
+
+TWICE = "SELECT x.*, y.* FROM {0} x, {0} y"
+
+
+@pytest.mark.timeout(30)
 @pytest.mark.parametrize("first", ["t", "unknown"])
-def test_stars_of_stars_end_with_a_line(first: str) -> None:
-    steps = [f"c0 AS (SELECT * FROM {first})"]
-    steps += [f"c{n} AS (SELECT x.*, y.* FROM c{n - 1} x, c{n - 1} y)" for n in range(1, 40)]
-    with pytest.raises(InvalidValue, match=r"x\.\* stands for more than 10000 columns"):
-        trace(sql=f"CREATE TABLE t (a INT, b INT); WITH {', '.join(steps)} SELECT * FROM c39")
+@pytest.mark.parametrize(
+    ("step", "name"),
+    [
+        (TWICE, r"c1\d"),
+        ("SELECT * FROM {0} x, {0} y", r"c1\d"),
+        ("SELECT * FROM (SELECT * FROM {0}) x, (SELECT * FROM {0}) y", r"c1\d"),
+        ("SELECT * FROM {0} AS x CROSS JOIN (SELECT q.*, r.* FROM {0} q, {0} r)", "a subquery|c\\d"),
+    ],
+    ids=["each", "bare", "nested", "unnamed"],
+)
+def test_stars_of_stars_end_with_a_line(traced: Any, first: str, step: str, name: str) -> None:
+    found = traced(f"CREATE TABLE t (a INT, b INT);\n{doubled(first, step)};\nSELECT a FROM t")
+    (error,) = found.found["errors"]
+    assert re.match(rf"({name}) gets more than 10000 columns by \*, the most", error["message"])
+    assert error["line"] == 2 and error["column"] > 6
+    assert found.columns == {"a": {"t.a"}}
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("first", ["t", "unknown"])
+def test_views_of_doubled_views_end_with_a_line(traced: Any, first: str) -> None:
+    views = ";\n".join(f"CREATE VIEW v{n} AS {TWICE.format(f'v{n - 1}' if n else first)}" for n in range(24))
+    found = traced(f"CREATE TABLE t (a INT, b INT);\n{views};\nSELECT a FROM t")
+    assert [error["line"] for error in found.found["errors"]] == ([14] if first == "t" else [])
+    assert found.columns == {"a": {"t.a"}}
+
+
+@pytest.mark.timeout(30)
+def test_many_stars_of_one_query_end_with_a_line(traced: Any) -> None:
+    wide = f"CREATE TABLE t ({', '.join(f'a{n} INT' for n in range(9000))})"
+    found = traced(f"{wide};\nSELECT\n {', '.join(['t.*'] * 3000)} FROM t;\nSELECT * FROM t")
+    assert [(e["line"], e["message"].split(" gets ")[0]) for e in found.found["errors"]] == [(3, "the result")]
+    assert len(found.columns) == 9000
+
+
+@pytest.mark.timeout(30)
+def test_columns_that_are_named_are_not_limited(traced: Any) -> None:
+    assert len(traced(f"SELECT {', '.join(f'a{n}' for n in range(10_500))} FROM t").columns) == 10_500
+
+
+@pytest.mark.timeout(30)
+def test_unions_of_views_whose_columns_are_not_known_do_not_double(traced: Any) -> None:
+    views = ";".join(
+        f"CREATE VIEW v{n} AS SELECT * FROM v{n - 1} UNION ALL SELECT * FROM v{n - 1}" for n in range(1, 40)
+    )
+    assert traced(f"{views};SELECT a FROM v39").columns == {"a": {"v0.a"}}
+
+
+@pytest.mark.timeout(30)
+def test_columns_by_stars_are_counted_over_the_whole_script(traced: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flow, "MOST_LINKS", 50_000)
+    wide = f"CREATE TABLE t ({', '.join(f'a{n} INT' for n in range(1000))})"
+    with pytest.raises(InvalidValue, match="more than 50000 links"):
+        traced(f"{wide}; SELECT a FROM u WHERE {' OR '.join(['EXISTS (SELECT * FROM t)'] * 60)}")
+
+
+def test_a_table_that_is_filled_from_itself(traced: Any) -> None:
+    found = traced("INSERT INTO t (a) SELECT a FROM x; INSERT INTO t SELECT * FROM t; SELECT z FROM t")
+    assert found.found["errors"] == [] and found.columns == {"z": {"t.z"}}
+
+
+@pytest.mark.timeout(30)
+def test_a_chain_that_is_no_chain_of_operators(traced: Any) -> None:
+    assert traced("SELECT x FROM t WHERE a" + " BETWEEN b AND c" * 500).conditions == {"t.a", "t.b", "t.c"}
+    found = traced("SELECT x FROM t WHERE a" + " BETWEEN b AND c" * 5_000 + "; SELECT a FROM t")
+    assert [e["message"] for e in found.found["errors"]] == ["the statement is nested too deeply to be read"]
+    found = traced("SELECT x FROM t WHERE a BETWEEN b AND c" + " AND d BETWEEN b AND c" * 2_000)
+    assert found.conditions == {"t.a", "t.b", "t.c", "t.d"}
+
+
+@pytest.mark.timeout(30)
+def test_what_is_followed_once_for_each_is_limited(traced: Any) -> None:
+    ctes = ", ".join(f"d{n} AS (DELETE FROM t{n} RETURNING a)" for n in range(MOST_WRITING + 1))
+    found = traced(f"WITH {ctes} SELECT a FROM d1; SELECT a FROM t", "postgres")
+    assert [e["message"] for e in found.found["errors"]] == [
+        "the statement has 101 CTEs that write; 100 are the most that are followed"
+    ]
+    names = [f"a{n}" for n in range(1000)]
+    into = " ".join(f"INTO t{name} VALUES ({name})" for name in names)
+    found = traced(f"INSERT ALL {into} SELECT {', '.join(names)} FROM s; SELECT a FROM t", "oracle")
+    assert found.found["errors"][0]["message"].startswith("the statement writes 1000 tables from a query of 1001 names")
+    assert found.columns == {"a": {"t.a"}}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from sql_lineage import document, flow, script, source
+from sql_lineage import chains, document, flow, projection, schema_file, script, source
 from sql_lineage.schema_file import load_schema
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
@@ -34,6 +34,7 @@ def test_the_forms_of_a_schema_are_documented() -> None:
 
 def test_the_limits_are_those_of_the_code() -> None:
     section = README.split("\n## Limits\n")[1]
-    assert f"| {source.MOST_BYTES // 2**20} MiB |" in section
-    for limit in (script.MOST_STATEMENTS, script.MOST_CTES, flow.MOST_LINKS):
+    assert f"| {source.MOST_BYTES // 2**20} MiB, YAML {schema_file.MOST_YAML // 2**20} MiB |" in section
+    limits = (script.MOST_STATEMENTS, script.MOST_CTES, script.MOST_WRITING, script.MOST_SHARED, flow.MOST_LINKS)
+    for limit in (*limits, projection.MOST_COLUMNS, schema_file.MOST_COLUMNS, chains.MOST_LEVELS):
         assert f"| {limit:,} |".replace(",", " ") in section

@@ -99,9 +99,53 @@ def test_its_size_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         ("s.yaml", "a: &a [x]\nb: *a\n", "line 2: aliases are not allowed"),
         ("s.yaml", "a: " + "[" * 100_000, "nested deeper than"),
         ("s.yaml", "orders: [id]\nusers: [id]\norders: [total]\n", "line 3: the key 'orders' is there twice"),
-        ("s.json", '{"orders": ["id"], "orders": ["total"]}', "the key 'orders' is there twice"),
+        ("s.json", '{"orders": ["id"], "orders": ["total"]}', r"s\.json: the key 'orders' is there twice"),
+        ("s.json", '{"a.orders": ["id"], "a": {"orders": ["x"]}}', r"has the table a\.orders twice"),
+        ("s.yaml", "orders: [id]\nORDERS: [x]\n", "has the table ORDERS twice"),
+        ("s.yaml", "orders: [no, id]\n", "has a name that is not a text at orders"),
+        ("s.yaml", "orders: {on: int}\n", "has a name that is not a text at orders"),
+        ("s.yaml", "1: [id]\n", "has a name that is not a text$"),
+        ("s.yaml", "orders: [" + "1:" * 20_000 + "1]\n", "has a name that is not a text at orders"),
     ],
 )
 def test_what_would_be_lost_or_never_end_is_refused(tmp_path: Path, name: str, text: str, words: str) -> None:
     with pytest.raises(InvalidValue, match=words):
         sources(tmp_path, name, text)
+
+
+def test_names_that_yaml_reads_as_other_things_are_put_in_quotes(tmp_path: Path) -> None:
+    assert sources(tmp_path, "s.yaml", 'orders: {"no": int, "1": int}\n') == ["orders.no", "orders.1"]
+    assert sources(tmp_path, "s.json", '{"orders": ["no", 1]}') == ["orders.no", "orders.1"]
+
+
+@pytest.mark.timeout(30)
+def test_a_key_that_is_said_twice_is_found_soon(tmp_path: Path) -> None:
+    keys = ", ".join(f'"t{n}": ["a"]' for n in [*range(50_000), 49_999])
+    with pytest.raises(InvalidValue, match="the key 't49999' is there twice"):
+        sources(tmp_path, "s.json", f"{{{keys}}}")
+
+
+def test_yaml_is_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schema_file, "MOST_YAML", 100)
+    with pytest.raises(InvalidValue, match="101 characters; 100 are the most that are read of YAML") as raised:
+        sources(tmp_path, "s.yaml", "orders: [id] #" + "x" * 87)
+    assert raised.value.hint == "write it as JSON"
+    assert sources(tmp_path, "s.json", '{"orders": ["id"]}' + " " * 100) == ["orders.id"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "hint"),
+    [
+        ("s.csv", "table,column\norders,id\n", "write CREATE TABLE statements; the end of its name says what it is"),
+        ("s.txt", "orders: [id]\n", "write CREATE TABLE statements; the end of its name says what it is"),
+        ("s.json", "CREATE TABLE orders (id INT)", "the end of its name says what it is: .json, .yaml or .sql"),
+        ("s.yaml", "orders: [id", "the end of its name says what it is: .json, .yaml or .sql"),
+        ("s.json", "{{ tables }}", "it is a template"),
+        ("s.json", "\x7fELF\0", "name a file of tables: JSON, YAML or CREATE TABLE statements"),
+        ("s.yaml", " ", "name a file of tables: JSON, YAML or CREATE TABLE statements"),
+    ],
+)
+def test_what_to_do_about_what_is_no_schema(tmp_path: Path, name: str, text: str, hint: str) -> None:
+    with pytest.raises(InvalidValue) as raised:
+        sources(tmp_path, name, text)
+    assert hint in raised.value.hint

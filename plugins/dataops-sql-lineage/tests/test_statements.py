@@ -83,3 +83,30 @@ def test_unknown_dialect(name: str, hint: str) -> None:
 @pytest.mark.parametrize("name", ["auto", "ANSI", "PostgreSQL", "mssql", "sqlserver", "mariadb", "bigquery"])
 def test_names_that_people_use(name: str) -> None:
     assert trace(sql="SELECT a FROM t", dialect=name)[0]["source"]["dialect"] == name
+
+
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        ("<a/>", "something is missing at '>'"),
+        ("SELECT round() FROM t", "something is missing at ')'"),
+        ("SELECT a AND FROM t", "something is missing at 'FROM'"),
+        ("SELECT a FROM t WHERE a BETWEEN", "something is missing at 'BETWEEN'"),
+        ("SELECT * FROM t JOIN", "Expected table name but the statement ends at 'JOIN'"),
+        ("WITH a AS (SELECT 1) GRANT x TO y", "this does not go with WITH at 'y'"),
+    ],
+)
+def test_errors_are_in_words_of_sql(sql: str, message: str) -> None:
+    assert [told for _, _, told in errors(sql)] == [message]
+
+
+def test_what_the_parser_trips_over_is_told_without_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    dialect = dialect_of("auto")
+
+    def trip(*_: Any) -> Any:
+        raise AttributeError("'NoneType' object has no attribute 'this'")
+
+    monkeypatch.setattr(type(dialect.parser()), "parse", trip)
+    assert [s.problem.message for s in parse_script("SELECT 1", dialect) if s.problem] == [
+        "this statement cannot be read"
+    ]
