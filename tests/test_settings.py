@@ -198,28 +198,28 @@ def test_allowed_paths(place: Place) -> None:
     [
         (
             {"WORKFLOW_TIMEOUT": "soon"},
-            "workflow_timeout is a number of seconds above 0, not 'soon'",
+            "workflow_timeout is a number of seconds above 0, not '****'",
         ),
         ({"WORKFLOW_TIMEOUT": "0"}, "not '0'"),
         ({"WORKFLOW_TIMEOUT": "nan"}, "not 'nan'"),
         ({"WORKFLOW_TIMEOUT": "inf"}, "not 'inf'"),
         ({"MAX_CONCURRENT_WORKFLOWS": "2.5"}, "max_concurrent_workflows is a whole number from 1, not '2.5'"),
         ({"MAX_CONCURRENT_WORKFLOWS": "0"}, "a whole number from 1"),
-        ({"ENABLE_CACHING": "maybe"}, "enable_caching is true or false, not 'maybe'"),
-        ({"LOG_LEVEL": "loud"}, "log_level is one of DEBUG, INFO, WARNING, ERROR, CRITICAL, not 'loud'"),
+        ({"ENABLE_CACHING": "maybe"}, "enable_caching is true or false, not '****'"),
+        ({"LOG_LEVEL": "loud"}, "log_level is one of DEBUG, INFO, WARNING, ERROR, CRITICAL, not '****'"),
         ({"REDIS_HOST": "a/b"}, "redis.host is a host name"),
         ({"REDIS_HOST": "user:pw@h"}, "redis.host is a host name"),
         ({"REDIS_PORT": "70000"}, "redis.port is a port"),
         ({"DATAOPS_RECORDS_URL": "nowhere"}, "records_url is a URL"),
         (
             {"AWS_DYNAMODB_TABLE": "dataops", "AWS_REGION": "eu"},
-            "the sessions table ends with 'sessions'",
+            "that ends with 'sessions'",
         ),
         ({"AWS_DYNAMODB_TABLE": "x/sessions", "AWS_REGION": "eu"}, "the sessions table"),
         ({"AWS_DYNAMODB_TABLE": "sessions"}, "no region is set"),
     ],
 )
-def test_a_wrong_value_names_source_value_and_rule(env: dict[str, str], words: str, place: Place) -> None:
+def test_a_wrong_value_names_source_and_rule(env: dict[str, str], words: str, place: Place) -> None:
     with pytest.raises(ConfigError) as raised:
         place.load(**env)
     assert words in raised.value.message
@@ -236,13 +236,14 @@ def test_a_wrong_value_names_source_value_and_rule(env: dict[str, str], words: s
         ("- a", "expected keys and values, found list", ""),
         ("a: [", "line 2, column 1: not valid YAML", ""),
         ("log_level: INFO\nlog_level: DEBUG", "line 2: the key 'log_level' is there twice", ""),
+        ("aws: {region: a}\naws.region: b", "the key 'aws.region' is there twice", "keep one"),
         ("a: b: c", "line 1, column 5: not valid YAML", ""),
         ("a: &x 1\nb: *x", "line 2: aliases are not allowed", ""),
         ("a: " + "[" * 5000, "line 1: nested deeper than 32", ""),
         ("a: !!python/object/apply:os.system [ls]", "not valid YAML", ""),
         ("a: !!timestamp 2026-99-99", "a value cannot be read", ""),
         ("a: \x00", "not valid YAML", ""),
-        ("workflow_timeout: [1]", "workflow_timeout is a number of seconds above 0, not '[1]'", ""),
+        ("workflow_timeout: [1]", "workflow_timeout is a number of seconds above 0, not '****'", ""),
         ("workflow_timeout: true", "not 'True'", ""),
         ("allowed_paths: {a: b}", "allowed_paths is a list of texts", ""),
         ("plugins: {prefer: [a]}", "plugins.prefer is", ""),
@@ -258,6 +259,68 @@ def test_a_wrong_file_is_named(file: str, text: str, words: str, hint: str, plac
     assert ("dataops.yaml" if file == "project" else "config.yaml") in raised.value.message
     assert hint in raised.value.hint
     assert "12345678" not in str(raised.value.as_dict())
+
+
+SECRET = "s3cr3tPassW0rd"
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        "DATAOPS_LEASE_SECONDS",
+        "DATAOPS_RECORDS_URL",
+        "DATAOPS_TURN_POLICY",
+        "DATAOPS_PLUGINS_PREFER",
+        "AWS_DYNAMODB_TABLE",
+        "REDIS_PORT",
+        "LOG_LEVEL",
+        "MAX_CONCURRENT_WORKFLOWS",
+    ],
+)
+@pytest.mark.parametrize("value", [SECRET, f"redis://u:{SECRET}@h/0 ", f"redis//u:{SECRET}@h/0 "])
+def test_no_wrong_value_of_a_variable_is_shown(variable: str, value: str, place: Place) -> None:
+    with pytest.raises(ConfigError) as raised:
+        place.load(**{variable: value})
+    assert variable in raised.value.message
+    assert SECRET not in str(raised.value.as_dict())
+    place.write(env=f"{variable}='{value}'")
+    with pytest.raises(ConfigError) as raised:
+        place.load()
+    assert SECRET not in str(raised.value.as_dict())
+
+
+@pytest.mark.parametrize("variable", ["DATAOPS_HOME", "DATAOPS_ALLOWED_PATHS"])
+def test_a_url_is_no_folder(variable: str, place: Place) -> None:
+    with pytest.raises(ConfigError, match="folder") as raised:
+        place.load(**{variable: f"redis://u:{SECRET}@h/0"})
+    assert SECRET not in str(raised.value.as_dict())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"records_url: redis://u:{SECRET}@h:x: [",
+        f"records_url: 'redis://u:{SECRET}@h",
+        f"records_url: !{SECRET} x",
+        f"records_url: [&{SECRET} x, &{SECRET} y]",
+        f"records_url: *{SECRET}",
+        f"records_url: [redis://u:{SECRET}@h]",
+        f"redis//u:{SECRET}@h: x",
+        f"redis://u:{SECRET}@h: x\nredis://u:{SECRET}@h: y",
+        f"- redis://u:{SECRET}@h",
+        f"redis://u:{SECRET}@h",
+        f"jwt: {SECRET}",
+        f"jwt: {{secret: {SECRET}, secret: {SECRET}}}",
+        f"lease_seconds: {SECRET}",
+        f"aws: {{region: {{password: {SECRET}}}}}",
+        f"plugins: {{prefer: {{a: [{SECRET}]}}}}",
+    ],
+)
+def test_no_value_of_a_file_is_shown(text: str, place: Place) -> None:
+    place.write(project=text)
+    with pytest.raises(ConfigError, match=r"dataops\.yaml") as raised:
+        place.load()
+    assert SECRET not in str(raised.value.as_dict())
 
 
 def test_files_that_cannot_be_read(place: Place) -> None:
@@ -284,7 +347,7 @@ def test_what_cannot_be_looked_at_is_named(place: Place, monkeypatch: pytest.Mon
     gone.rmdir()
     with pytest.raises(ConfigError, match="the working directory cannot be read: No such file"):
         load(env={"DATAOPS_HOME": str(place.home)})
-    with pytest.raises(ConfigError, match="home is a folder, not 'here'"):
+    with pytest.raises(ConfigError, match="home is a folder"):
         load({"home": "here"}, env={}, cwd=place.cwd)
 
 

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -129,6 +130,9 @@ def _terminal() -> Iterator[Finding]:
 
 def _home(settings: Settings) -> Iterator[Finding]:
     home = settings.home
+    if os.path.lexists(home) and not home.is_dir():
+        yield Finding("error", f"home {home} is no folder", "set DATAOPS_HOME to a folder of yours")
+        return
     if not home.exists():
         parent = next(folder for folder in home.parents if folder.exists())
         try:
@@ -160,13 +164,16 @@ def _scan() -> Iterator[Finding]:
             seen += 1
             yield distribution
 
-    read_distributions(counted())
+    strangers = read_distributions(counted()).strangers
     took = (time.perf_counter() - began) * 1000
     told = f"{count(seen, 'distribution')} looked at in {took:.0f} ms"
     if took > _SLOW_SCAN_MS:
         yield Finding("warn", f"{told}, at every start", "install on a local disk, with few other packages")
     else:
         yield Finding("ok", told)
+    for failure in strangers:
+        hint = f"pip install --force-reinstall {failure.distribution}, or remove it; other programs may stumble over it"
+        yield Finding("warn", f"{failure.distribution}: {failure.reason}", hint)
 
 
 def _plugins() -> Iterator[Finding]:
@@ -223,29 +230,16 @@ def _store(url: str, opened: Callable[[], Any]) -> Iterator[Finding]:
 def _belonging(records_url: str, blobs_url: str) -> Iterator[Finding]:
     """Says when the contents of sessions lie beside a database that knows none: most likely it is another one."""
     from dataops_core.plugin.manager import plugins
-    from dataops_core.storage.schema import SESSIONS, TABLES
+    from dataops_core.storage.schema import TABLES
+    from dataops_core.upkeep.check import without_sessions
 
     if _not_yet(blobs_url) is not None:
         return
-    blobs = plugins().blob_store(blobs_url)
-    try:
-        kept = any(blobs.list(prefix, limit=1).items for prefix in ("artifacts/", "contexts/", "messages/"))
-    finally:
-        blobs.close()
-    if not kept:
-        return
-    known = False
-    if _not_yet(records_url) is None:
-        records = plugins().record_store(records_url, TABLES)
-        try:
-            known = bool(records.scan(SESSIONS, limit=1).items)
-        finally:
-            records.close()
-    if not known:
-        told = "the record store knows no session, and beside it lie contents of some"
-        yield Finding(
-            "warn", told, "is it the right database, and whole? restore it, or point DATAOPS_RECORDS_URL to it"
-        )
+    with ExitStack() as opened:
+        records = None
+        if _not_yet(records_url) is None:
+            records = opened.enter_context(closing(plugins().record_store(records_url, TABLES)))
+        yield from without_sessions(records, opened.enter_context(closing(plugins().blob_store(blobs_url))))
 
 
 def _not_yet(url: str) -> Path | None:

@@ -14,7 +14,7 @@ from dataops_core import settings as settings_
 from dataops_core.cli.invocation import Invocation
 from dataops_core.contracts.records import Finding
 from dataops_core.errors import ConfigError, nearest
-from dataops_core.settings import PROJECT_FILE, USER_FILE, Settings
+from dataops_core.settings import PROJECT_FILE, USER_FILE, Settings, rules
 from dataops_core.settings.files import read_env_file
 from dataops_core.settings.options import HOME, PREFIX, options, variables_of
 
@@ -26,8 +26,11 @@ ENV_FILE: Final = ".env"
 def files(call: Invocation) -> Iterator[Finding]:
     """Yields what is to say of each file of settings, whatever the others hold."""
     for path in _places(call):
-        if not os.path.lexists(path) and str(path) != call.config:
-            yield Finding("ok", f"no {path}")
+        if str(path) != call.config and not os.path.lexists(os.path.realpath(path)):
+            if path.is_symlink():
+                yield Finding("warn", f"{path} leads to nothing, and is ignored", "remove it, or make what it names")
+            else:
+                yield Finding("ok", f"no {path}")
             continue
         try:
             if path.name == ENV_FILE:
@@ -88,6 +91,6 @@ def _default(call: Invocation) -> Settings:
 
 def _home(call: Invocation) -> Path:
     given = call.home or os.environ.get(f"{PREFIX}HOME", "").strip()
-    with suppress(OSError):
-        return Path(os.path.abspath(os.path.expanduser(given or HOME)))
+    with suppress(ValueError):
+        return rules.path(given or str(HOME))
     return HOME.expanduser()

@@ -151,7 +151,10 @@ def main() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if stream is not None and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    dataops.main()
+    try:
+        dataops.main()
+    finally:
+        sys.stdout = sys.stderr  # the answer is said; what plugins print as the process ends is none
 
 
 if __name__ == "__main__":

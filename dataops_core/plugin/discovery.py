@@ -40,6 +40,8 @@ GROUPS: Final = {
     MIDDLEWARE: _WORD,
     COMMANDS: _WORD,
 }
+#: A line of an `entry_points.txt` that is no group, no comment and no `name = value`.
+_STRAY: Final = re.compile(r"^[ \t]*+(?!#|\[.*\]\s*$|\s*$)[^=\n]++$", re.MULTILINE)
 _VALUE: Final = r"[^\W\d]\w*(\.[^\W\d]\w*)*(\s*:\s*[^\W\d]\w*(\.[^\W\d]\w*)*)?\s*(\[.*\])?"
 
 
@@ -81,18 +83,31 @@ class Entry(NamedTuple):
         return item in (self.name, self.key) or canonical(item) == self.distribution
 
 
+class Installed(NamedTuple):
+    """What distributions announce.
+
+    Args:
+        entries: the plugins.
+        failures: distributions that may announce plugins, and cannot be read.
+        strangers: others that cannot be read; they are no trouble of ours, but libraries may stumble over them.
+    """
+
+    entries: tuple[Entry, ...]
+    failures: tuple[PluginFailure, ...]
+    strangers: tuple[PluginFailure, ...]
+
+
 @cache
-def scan() -> tuple[tuple[Entry, ...], tuple[PluginFailure, ...]]:
-    """Returns the plugins that are announced on `sys.path`, and the distributions that cannot be read."""
+def scan() -> Installed:
+    """Returns what is announced on `sys.path`."""
     return read_distributions(distributions(sys.path))
 
 
-def read_distributions(
-    installed: Iterable[Distribution],
-) -> tuple[tuple[Entry, ...], tuple[PluginFailure, ...]]:
+def read_distributions(installed: Iterable[Distribution]) -> Installed:
     """Returns what these distributions announce. One that is seen twice on the path counts once, as for imports."""
     entries: list[Entry] = []
     failures: list[PluginFailure] = []
+    strangers: list[PluginFailure] = []
     seen: set[str] = set()
     rest = iter(installed)
     while True:
@@ -106,12 +121,14 @@ def read_distributions(
             text = distribution.entry_points()
             if _MARK in text:
                 entries += [Entry(*point, name, distribution.folder) for point in parse(text) if point[0] in GROUPS]
+            if stray := _STRAY.search(text):
+                raise ValueError(f"no 'name = value': {stray[0].strip()}")
         except StopIteration:
-            return tuple(entries), tuple(failures)
+            return Installed(tuple(entries), tuple(failures), tuple(strangers))
         except Exception as error:
-            if distribution is None or _is_ours(distribution):
-                cause = f"its entry points cannot be read ({one_line(error)})"
-                failures.append(PluginFailure("", "", printable(name) or "an import hook", "discovery", cause))
+            cause = f"its entry points cannot be read ({one_line(error)})"
+            failure = PluginFailure("", "", printable(name) or "an import hook", "discovery", cause)
+            (failures if distribution is None or _is_ours(distribution) else strangers).append(failure)
 
 
 def parse(text: str) -> Iterator[tuple[str, str, str]]:
@@ -205,7 +222,7 @@ class Index:
 
 
 def _is_ours(distribution: Distribution) -> bool:
-    """Says whether a distribution that cannot be read may announce plugins; the troubles of others are not ours."""
+    """Says whether a distribution that cannot be read may announce plugins."""
     try:
         return _MARK in distribution.entry_points()
     except Exception:

@@ -78,8 +78,8 @@ class Loader:
         self._cache = ManifestCache(settings.home / "cache" / "manifests.json")
         found = index
         if found is None:
-            found, unreadable = discovery.scan()
-            if unreadable:
+            found, unreadable, strangers = discovery.scan()
+            if unreadable or strangers:
                 # As it is imported, pydantic asks every distribution for its plugins, and fails at one that is broken.
                 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
         self._index = Index((e for e in found if self._allowed(e)), settings.plugins_prefer)

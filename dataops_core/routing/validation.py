@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -258,22 +259,32 @@ class _Paths:
         text = _string(os.fspath(value) if isinstance(value, os.PathLike) else value)
         if not text.strip():
             raise _Refused("the path of a file")
-        if URI.match(text):
+        if URI.match(text.lstrip()) or text.lstrip().lower().startswith("file:/"):
             raise _Refused("the path of a file, and no URI")
         path = self._joined(text)
-        if self._allowed is None:
-            return path
-        # The real path is what is returned, so that a link changed later cannot lead elsewhere.
-        real = PurePath(os.path.realpath(path))
-        if not any(real.is_relative_to(os.path.realpath(self._joined(folder))) for folder in self._allowed if folder):
-            raise _Refused("inside the paths that are allowed (DATAOPS_ALLOWED_PATHS)")
-        return str(real)
+        if self._allowed is not None:
+            # The real path is what is returned, so that a link changed later cannot lead elsewhere.
+            path = os.path.realpath(path)
+            folders = [os.path.realpath(self._joined(folder)) for folder in self._allowed if folder]
+            if not any(PurePath(path).is_relative_to(folder) for folder in folders):
+                raise _Refused("inside the paths that are allowed (DATAOPS_ALLOWED_PATHS)")
+        if _is_loop(path):
+            raise _Refused("a path that leads to a file; its symbolic links are a loop")
+        return path
 
     def _joined(self, path: str) -> str:
         try:
             return os.path.abspath(os.path.join(self._cwd or "", os.path.expanduser(path)))
         except FileNotFoundError:
             raise _Refused("absolute: the working directory is gone") from None
+
+
+def _is_loop(path: str) -> bool:
+    try:
+        os.stat(path)
+    except OSError as error:  # what else is wrong with a file, the run says when it opens it
+        return error.errno == errno.ELOOP
+    return False
 
 
 _COERCE: dict[str, Callable[[Any], Any]] = {

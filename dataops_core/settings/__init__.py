@@ -26,11 +26,10 @@ from dataops_core.settings.options import (
     Settings,
     key_of,
     options,
-    shown,
     shown_url,
+    shown_wrong,
     variables_of,
 )
-from dataops_core.settings.rules import url
 
 __all__ = ["Row", "Settings", "current", "load", "shown_url", "use"]
 
@@ -54,8 +53,8 @@ def load(
         config: a file to read in place of `dataops.yaml`; it must exist.
 
     Raises:
-        ConfigError: a file that cannot be read, an unknown key, or a value that breaks its rule; the message names
-            the source, the value and the rule.
+        ConfigError: a file that cannot be read, an unknown or repeated key, or a value that breaks its rule; the
+            message names the source, the key and the rule, and no value that may be a secret.
     """
     folder = _working_directory() if cwd is None else cwd
     environment = os.environ if env is None else env
@@ -177,9 +176,12 @@ def _from_yaml(path: Path, without: tuple[str, ...] = ()) -> Layer:
         if key in SECTIONS:
             if not isinstance(value or {}, Mapping):
                 raise ConfigError(f"{path}: {key} holds keys and values, not {type(value).__name__}")
-            flat.update({f"{key}.{inner}": v for inner, v in (value or {}).items()})
+            told = {f"{key}.{inner}": v for inner, v in (value or {}).items()}
         else:
-            flat[str(key)] = value
+            told = {str(key): value}
+        if twice := flat.keys() & told:
+            raise ConfigError(f"{path}: the key {shown_url(min(twice))!r:.80} is there twice", hint="keep one of them")
+        flat |= told
     keys = {key_of(name): name for name in known}
     _refuse_unknown(str(path), flat, set(keys))
     return {keys[key]: (value, str(path)) for key, value in flat.items() if value not in (None, "")}
@@ -197,10 +199,9 @@ def _checked(name: str, value: Any, source: str) -> Any:
     try:
         return option.metadata["rule"](value)
     except ValueError as error:
-        # What is no URL may be half of one, with its password.
-        hidden = option.metadata["secret"] or option.metadata["rule"] is url
-        given = shown(value if isinstance(value, str) else str(value), hidden)
-        raise ConfigError(f"{source}: {key_of(name)} is {error}, not {given!r:.120}") from None
+        given = shown_wrong(value, option.metadata["secret"])
+        hint = "correct it where it is set; it is not shown, for it may be a password" if given == "****" else ""
+        raise ConfigError(f"{source}: {key_of(name)} is {error}, not {given!r}", hint=hint) from None
 
 
 def _derive_urls(values: dict[str, Any], sources: dict[str, str]) -> None:
@@ -225,7 +226,7 @@ def _dynamodb_url(values: Mapping[str, Any], source: str) -> str:
     table, region = values["aws_dynamodb_table"], values.get("aws_region")
     prefix = table.removesuffix("sessions")
     if prefix == table or not re.fullmatch(r"[\w.-]*", prefix):
-        raise ConfigError(f"{source}: the sessions table ends with 'sessions', not {table!r:.80}")
+        raise ConfigError(f"{source}: the sessions table has a name of letters, digits, _.- that ends with 'sessions'")
     if region is None:
         raise ConfigError(f"{source} names a table, and no region is set", hint="set AWS_REGION")
     return f"dynamodb://{region}/{prefix}"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from dataops_core.errors import ConfigError
+from dataops_core.settings.options import shown_url
 
 MAX_BYTES: Final = 256 * 1024
 MAX_DEPTH: Final = 32
@@ -45,7 +46,7 @@ def parse_yaml(text: str) -> Any:
                 if not isinstance(key, yaml.ScalarNode):
                     continue
                 if key.value in seen:
-                    told = f"the key {key.value!r:.80} is there twice"
+                    told = f"the key {shown_url(key.value)!r:.80} is there twice"
                     raise yaml.constructor.ConstructorError(_OURS, None, told, key.start_mark)
                 seen.add(key.value)
             return super().construct_mapping(node, deep=deep)
@@ -63,6 +64,8 @@ def parse_yaml(text: str) -> Any:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        # A value that is not quoted may be taken for one of these.
+        problem = re.sub(r"""\b(tag|handle|anchor|alias) (['"]).*\2""", r"\1 '****'", problem)
         if getattr(error, "context", None) == _OURS:
             raise ValueError(f"line {mark.line + 1 if mark else 1}: {problem}") from None
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""

@@ -128,8 +128,17 @@ def _written(value: Any) -> str:
 
 def shown_url(url: str) -> str:
     """Returns a URL without what may be secret in it: user, password, and query values that are named like secrets."""
-    masked = re.sub(r"^[^/\s:@]+:[^/\s].*@", "****@", re.sub(r"://.*@", "://****@", url))
-    return re.sub(r"(?i)([?&;][^=&;]*(?:pass|pwd|secret|token|key|auth|sig)[^=&;]*=)[^&;#]*", r"\1****", masked)
+    masked = re.sub(r"://.*@", "://****@", url) if "://" in url else re.sub(r"^\S+?:.*@", "****@", url)
+    return re.sub(r"(?i)([?&;][^=&;]*(?:pass|pwd|secret|token|key|auth|sig|cred)[^=&;]*=)[^&;#]*", r"\1****", masked)
+
+
+def shown_wrong(value: Any, secret: bool) -> str:
+    """Returns a value that breaks its rule as it may be shown: numbers, yes and no.
+
+    Anything else may be a password that was written at the wrong place.
+    """
+    harmless = not secret and re.fullmatch(r"(?i)[+-]?[\d.]{1,12}|nan|[+-]?inf|true|false|yes|no|on|off", str(value))
+    return str(value) if harmless else "****"
 
 
 def options() -> Iterator[Field[Any]]:
@@ -158,4 +167,4 @@ def shown(value: Any, secret: bool = False) -> Any:
         return str(value)
     if isinstance(value, tuple):
         return [shown(item) for item in value]
-    return dict(value) if isinstance(value, Mapping) else value
+    return {key: shown(item) for key, item in value.items()} if isinstance(value, Mapping) else value

@@ -104,12 +104,16 @@ def disabled(value: Any) -> tuple[str, ...]:
 
 def path(value: Any) -> Path:
     try:
-        return Path(os.path.abspath(Path(text(value)).expanduser()))
+        if "://" in text(value):  # it would be taken for a folder below this one
+            raise ValueError
+        return Path(os.path.abspath(Path(value).expanduser()))
     except (OSError, RuntimeError, ValueError):
         raise ValueError("a folder") from None
 
 
 def paths(value: Any) -> tuple[Path, ...]:
+    if isinstance(value, str) and re.search(r"(?:^|:)[A-Za-z][\w+.-]*://", value):
+        raise ValueError("a list of folders")  # split at its colon, a URL would be two
     return tuple(path(p) for p in names(value, os.pathsep))
 
 

@@ -7,12 +7,14 @@ from itertools import islice
 from typing import Final
 
 from dataops_core import settings as settings_
-from dataops_core.contracts.records import Finding
+from dataops_core.contracts.blobs import BlobStore
+from dataops_core.contracts.records import Finding, RecordStore
 from dataops_core.errors import DataOpsError
 from dataops_core.execution.fences import Fences
 from dataops_core.execution.run_records import list_runs
 from dataops_core.execution.runs import Runs
 from dataops_core.storage.opening import Stores
+from dataops_core.storage.schema import SESSIONS
 from dataops_core.upkeep import damage
 from dataops_core.upkeep.gc import ENDING, gc
 from dataops_core.upkeep.sweep import Listener
@@ -52,6 +54,27 @@ def check(
     except DataOpsError as error:
         findings.append(Finding("error", error.message, error.hint))
     return findings
+
+
+def without_sessions(records: RecordStore | None, blobs: BlobStore) -> Iterator[Finding]:
+    """Says when the contents of sessions lie beside a database that knows none: most likely it is another one.
+
+    Args:
+        records: the record store, or None when it is not there yet.
+        blobs: the blob store.
+    """
+    prefixes = ("artifacts/", "contexts/", "messages/", "archives/")
+    if any(blobs.list(prefix, limit=1).items for prefix in prefixes) and not (records and _has_sessions(records)):
+        told = "the record store knows no session, and beside it lie contents of some"
+        hint = "is it the right database, and whole? restore it, or point DATAOPS_RECORDS_URL to it"
+        yield Finding("warn", told, hint)
+
+
+def _has_sessions(records: RecordStore) -> bool:
+    page = records.scan(SESSIONS, limit=1)
+    while not page.items and page.cursor is not None:  # pages may be empty
+        page = records.scan(SESSIONS, limit=1, cursor=page.cursor)
+    return bool(page.items)
 
 
 def _some(found: Iterator[Finding], kind: str) -> Iterator[Finding]:
@@ -106,5 +129,7 @@ def _leftovers(stores: Stores, settings: settings_.Settings, heard: Listener | N
         told = f"{report.strange} contents belong to sessions that this database does not know"
         hint = "is it the right database, and whole? restore it; storage gc leaves them alone for 30 days"
         yield Finding("error", told, hint)
+    else:
+        yield from without_sessions(stores.records, stores.blobs)
     if report.unknown:
         yield Finding("ok", f"{report.unknown} blobs are none of ours", "")

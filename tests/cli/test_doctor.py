@@ -80,7 +80,7 @@ def test_each_broken_thing_has_its_line_and_the_rest_is_checked(dataops, site, h
     errors = [c for c in told(result) if c["level"] == "error"]
     assert [c["check"] for c in errors] == ["settings"] * 3 + ["plugins"] * 3 + ["records"]
     whats = [c["what"] for c in errors]
-    assert whats[0].startswith(".env DATAOPS_LEASE_SECONDS: lease_seconds is a number of seconds above 0, not 'never'")
+    assert whats[0].startswith(".env DATAOPS_LEASE_SECONDS: lease_seconds is a number of seconds above 0, not '****'")
     assert "dataops.yaml: line 2" in whats[1]
     assert "unknown key 'turn_polcy'" in whats[2]
     assert errors[2]["hint"] == "did you mean 'turn_policy'?"
@@ -266,6 +266,7 @@ def test_what_a_plugin_prints_is_no_answer(dataops, site):
     checked = finish("plugins", "validate", "--json")
     assert {row["name"] for row in json.loads(checked.stdout)["plugins"]} >= {"chatty", "three_steps"}
     assert "look at me" in checked.stderr
+    install_workflow(site, "parting", "import atexit; atexit.register(print, 'at the end')\nclass Toy: pass")
     assert json.loads(finish("doctor", "--json").stdout)["healthy"] is False
 
 
@@ -278,9 +279,50 @@ def test_a_distribution_that_cannot_be_read_breaks_no_run(site):
         assert done.returncode == 0, done.stderr
 
 
+def test_broken_entry_points_of_others_are_a_warning_and_break_no_run(site):
+    (site / "cut-1.0.dist-info").mkdir()
+    (site / "cut-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: cut\nVersion: 1.0\n")
+    (site / "cut-1.0.dist-info" / "entry_points.txt").write_text("[console_scripts]\nno equals sign\n")
+    done = finish("doctor", "--json")
+    assert done.returncode == 0, done.stdout
+    (warned,) = [c for c in told(done) if c["what"].startswith("cut: ")]
+    assert (warned["level"], "no 'name = value': no equals sign" in warned["what"]) == ("warn", True)
+    assert "pip install --force-reinstall cut" in warned["hint"]
+    run = finish("run", "three_steps", "-p", "word=hi")
+    assert (run.returncode, "cut" in run.stderr) == (0, False), run.stderr
+
+
+def test_a_home_that_is_a_url_is_not_shown(site):
+    done = finish("doctor", env={**os.environ, "HOME": str(site), "DATAOPS_HOME": "redis://u:topsecret@h"})
+    assert (done.returncode, "home is a folder, not '****'" in done.stdout) == (1, True), done.stdout
+    assert "topsecret" not in done.stdout + done.stderr
+
+
+def test_a_home_that_is_a_file_gets_no_advice_to_change_its_mode(site, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "file").chmod(0o644)
+    done = finish("doctor", "--json", env={**os.environ, "DATAOPS_HOME": str(tmp_path / "file")})
+    assert of(done, "home") == [("error", f"home {tmp_path / 'file'} is no folder")]
+    assert "chmod" not in done.stdout
+
+
+def test_a_link_to_nothing_is_warned_of(dataops):
+    os.symlink("nowhere", "dataops.yaml")
+    result = dataops("doctor", "--json")
+    assert result.exit_code == 0
+    (warned,) = [what for level, what in of(result, "settings") if level == "warn" and "dataops.yaml" in what]
+    assert warned.endswith("dataops.yaml leads to nothing, and is ignored")
+
+
 @pytest.mark.parametrize(
     "url",
-    ["sqlite://u:topsecret@h/db", "sqlite:///x?password=topsecret", "redis//u:topsecret@h", "file://u:topsecret@h"],
+    [
+        "sqlite://u:topsecret@h/db",
+        "sqlite:///x?password=topsecret",
+        "redis//u:topsecret@h",
+        "file://u:topsecret@h",
+        "sqlite:/u:topsecret@h/db",
+    ],
 )
 @pytest.mark.parametrize("variable", ["DATAOPS_RECORDS_URL", "DATAOPS_BLOBS_URL"])
 def test_no_password_of_a_url_is_shown(dataops, monkeypatch, variable, url):

@@ -130,7 +130,7 @@ class World:
         """Scans the folders anew, and none of what is installed beside them."""
         importlib.invalidate_caches()
         folders = [str(site.folder) for site in self.sites]
-        entries, failures = read_distributions(distributions(folders))
+        entries, failures, _ = read_distributions(distributions(folders))
         manager = Plugins(self.settings(**flags), entries, failures)
         manager.verify["dataops.workflows"] = verify_name
         return manager

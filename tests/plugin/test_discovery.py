@@ -34,7 +34,7 @@ def test_a_finder_that_raises_is_a_failure() -> None:
         yield from ()
         raise OSError("finder")
 
-    entries, [failure] = read_distributions(distributions())
+    entries, [failure], _ = read_distributions(distributions())
     assert entries == ()
     assert "finder" in failure.reason
 

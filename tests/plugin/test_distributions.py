@@ -38,13 +38,13 @@ def pack(file: Path, infos: dict[str, str]) -> None:
 
 
 def found(path: list[str]) -> list[Entry]:
-    entries, failures = read_distributions(distributions(path))
+    entries, failures, _ = read_distributions(distributions(path))
     assert failures == ()
     return list(entries)
 
 
 def found_by_the_library(path: list[str]) -> list[Entry]:
-    entries, failures = read_distributions(map(Elsewhere, importlib_metadata.distributions(path=path)))
+    entries, failures, _ = read_distributions(map(Elsewhere, importlib_metadata.distributions(path=path)))
     assert failures == ()
     return list(entries)
 
@@ -135,6 +135,6 @@ def test_a_finder_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_finder_that_raises_hides_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(tmp_path, "near-1.0.dist-info", "near")
     monkeypatch.setattr(sys, "meta_path", [Finder(None), *sys.meta_path])
-    entries, [failure] = read_distributions(distributions([str(tmp_path)]))
+    entries, [failure], _ = read_distributions(distributions([str(tmp_path)]))
     assert [entry.name for entry in entries] == ["near"]
     assert "no network" in failure.reason

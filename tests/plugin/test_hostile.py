@@ -252,6 +252,12 @@ def test_entry_points_that_cannot_be_read(line: bytes, place: str, world: World)
     assert failure.phase == "discovery"
 
 
+def test_a_group_that_is_not_closed_is_said_and_not_lost(world: World) -> None:
+    plugins = _populate(world, "first", lambda site, name: site.install(name, "[dataops.workflows\nx = y"))
+    [failure] = plugins.failures
+    assert "no 'name = value': [dataops.workflows" in failure.reason
+
+
 def test_the_broken_entry_points_of_others_are_not_ours(world: World) -> None:
     plugins = _populate(world, "first", lambda site, name: site.install(name, "[console_scripts]\nno equals sign"))
     assert plugins.failures == []

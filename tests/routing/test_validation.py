@@ -84,6 +84,7 @@ BAD = [
     ("file_path", 5, "a text"),
     ("file_path", "s3://bucket/x.csv", "the path of a file, and no URI"),
     ("file_path", "file:///tmp/x.csv", "the path of a file, and no URI"),
+    ("file_path", " file:/tmp/x.csv", "the path of a file, and no URI"),
     ("uri", "host/path", "a URI"),
     ("uri", "https://a b", "a URI"),
     ("uri", "https://a\u202eb", "a URI"),
@@ -217,6 +218,15 @@ def test_the_home_and_the_working_directory(tmp_path, monkeypatch):
     with pytest.raises(InvalidValue, match="working directory"):
         _one("a.csv", "file_path", cwd=None)
     monkeypatch.chdir(tmp_path)
+
+
+def test_a_loop_of_links_is_said(tmp_path):
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    for allowed in (None, [tmp_path]):
+        with pytest.raises(InvalidValue, match=r"x: 'a' must be .* its symbolic links are a loop"):
+            _one("a", "file_path", cwd=tmp_path, allowed_paths=allowed)
+    assert _one("none", "file_path", cwd=tmp_path) == str(tmp_path / "none")
 
 
 def test_allowed_paths_hold_through_links(tmp_path):

@@ -162,6 +162,18 @@ def test_a_broken_store_says_so_and_nothing_else(stores, sessions, home):
     assert (finding.level, "damaged" in finding.what) == ("error", True)
 
 
+def test_contents_beside_a_database_without_sessions_are_told(stores, sessions, artifacts, home):
+    artifacts.store_artifact("x", sessions.create_session("ann").session_id, "w")
+    assert bad(check(stores)) == []
+    stores.close()
+    for file in home.glob("dataops.db*"):
+        file.unlink()
+    (home / "dataops.db").touch(0o600)
+    ((level, what, hint),) = bad(check(stores))
+    assert (level, what) == ("warn", "the record store knows no session, and beside it lie contents of some")
+    assert "restore it" in hint
+
+
 def test_what_is_deleted_during_the_check_is_no_damage(stores, sessions, artifacts, monkeypatch):
     session_id = sessions.create_session("ann").session_id
     artifact = artifacts.store_artifact("x", session_id, "w")
