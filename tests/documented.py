@@ -15,14 +15,19 @@ def blocks(page: Path, kind: str | None = None) -> list[tuple[str, str]]:
     return [(k, text) for k, text in _BLOCK.findall(page.read_text()) if kind in (None, k)]
 
 
-def commands(page: Path) -> list[tuple[str, str]]:
-    """Returns each command of a page's consoles with the output that is shown for it; `...` is whatever there is."""
+def consoles(page: Path) -> list[list[tuple[str, str]]]:
+    """Returns the commands of each console of a page, with the output that is shown; `...` is whatever there is."""
     found = []
     for _, text in blocks(page, "console"):
         parts = re.split(r"^\$ (.*)\n", text, flags=re.MULTILINE)
         assert parts[0] == "", f"{page.name}: a console begins with a command"
-        found += list(zip(parts[1::2], parts[2::2], strict=True))
+        found.append(list(zip(parts[1::2], parts[2::2], strict=True)))
     return found
+
+
+def commands(page: Path) -> list[tuple[str, str]]:
+    """Returns the commands of all consoles of a page."""
+    return [command for console in consoles(page) for command in console]
 
 
 def check(command: str, shown: str, environment: dict[str, str]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.documented import ROOT, blocks, check, commands
+from tests.documented import ROOT, blocks, check, commands, consoles
 
 PAGE = ROOT / "README.md"
 README = PAGE.read_text()
@@ -45,9 +45,10 @@ def environment(tmp_path_factory) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize(("command", "shown"), commands(PAGE), ids=[c for c, _ in commands(PAGE)])
-def test_a_command_prints_what_the_readme_shows(environment, command, shown):
-    check(command, shown, environment)
+@pytest.mark.parametrize("console", consoles(PAGE), ids=[console[0][0] for console in consoles(PAGE)])
+def test_commands_print_what_the_readme_shows(environment, console):
+    for command, shown in console:
+        check(command, shown, environment)
 
 
 def test_what_show_offers_of_the_hello_workflow_works_at_once(environment):
