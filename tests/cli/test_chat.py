@@ -233,7 +233,7 @@ sys.argv = ["dataops", "chat"]
 main()
 """
     done = subprocess.run([sys.executable, "-c", code], input="/list\n", capture_output=True, text=True, check=False)
-    assert done.stdout.endswith("LOADED False\n")
+    assert done.stderr.endswith("LOADED False\n")
 
 
 @pytest.mark.parametrize("options", [("-c", "--new"), ("-s", "x", "-c"), ("-s", "x", "--new")])
