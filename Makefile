@@ -4,6 +4,7 @@
 #   make check   style, types, import layers                make bench   prints the performance budgets
 #   make pins    writes constraints.txt anew                make clean   removes what make installed
 #   make test-slow   runs the tests of large inputs
+#   make test-backends   runs the tests of backends that need what pip does not bring: Debian's Redis 7, npm's dynalite
 #   make campaign   kills and freezes processes at every store call, and checks that nothing acknowledged is lost
 #
 #   PY=/usr/bin/python3.12   the interpreter to build .venv with     USE_PIP=1   install with pip, not uv
@@ -18,7 +19,7 @@ PYTHON    := .venv/bin/python
 INSTALLED := .venv/.installed
 PLUGINS   := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 PROJECTS  := pyproject.toml $(PLUGINS:%=%/pyproject.toml)
-EDITABLE  := -e '.[dev]' $(PLUGINS:%=-e ./%)
+EDITABLE  := -e '.[dev]' $(PLUGINS:%=-e './%[test]')
 
 # Bytecode makes every start two to three times as fast; many machines switch it off, and uv does not write it by itself.
 unexport PYTHONDONTWRITEBYTECODE
@@ -33,7 +34,11 @@ export PIP_ROOT_USER_ACTION = ignore
 export PIP_CONSTRAINT = constraints.txt
 export PIP_BUILD_CONSTRAINT = constraints.txt
 
-.PHONY: demo test test-slow check bench campaign pins clean
+# Servers that pip does not bring. REDIS=/usr/bin/redis-server takes one that is there (7.0 or newer).
+REDIS     ?= .tools/redis/redis-server
+DYNALITE  ?= .tools/dynalite/node_modules/.bin/dynalite
+
+.PHONY: demo test test-slow test-backends check bench campaign pins clean
 .DELETE_ON_ERROR:
 
 demo: $(INSTALLED)
@@ -44,6 +49,22 @@ test: $(INSTALLED)
 
 test-slow: $(INSTALLED)
 	$(PYTHON) -m pytest $(PYTEST_ARGS) -m slow
+
+test-backends: $(INSTALLED) $(REDIS) $(DYNALITE)
+	DATAOPS_REDIS_SERVER=$(abspath $(REDIS)) DATAOPS_DYNALITE=$(abspath $(DYNALITE)) \
+	$(PYTHON) -m pytest $(PYTEST_ARGS) plugins/*/backend/tests
+
+# Unpacked and not installed: nothing of the machine changes, and nobody has to be root.
+.tools/redis/redis-server:
+	@rm -rf $(@D) && mkdir -p $(@D)
+	cd $(@D) && apt-get download -q redis-server redis-tools libjemalloc2 liblzf1 liblua5.1-0 lua-bitop lua-cjson
+	@cd $(@D) && for package in *.deb; do dpkg -x "$$package" .; done && rm -- *.deb
+	@printf '#!/bin/sh\nexport LD_LIBRARY_PATH="%s"\nexec "%s/usr/bin/redis-server" "$$@"\n' \
+	"$$(dirname "$$(find $(abspath $(@D)) -name 'liblzf.so*' | head -n 1)")" $(abspath $(@D)) > $@
+	@chmod +x $@ && $@ --version
+
+.tools/dynalite/node_modules/.bin/dynalite:
+	npm install --silent --no-audit --no-fund --no-save --prefix .tools/dynalite dynalite@4.0.0
 
 check: $(INSTALLED)
 	.venv/bin/ruff check .
@@ -79,7 +100,7 @@ pins:
 	@$(GET_UV)
 	echo hatchling | env -u UV_INDEX -u UV_EXTRA_INDEX_URL -u UV_DEFAULT_INDEX -u UV_INDEX_URL -u UV_FIND_LINKS \
 	$(UV) --no-config pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
-	--no-emit-package dataops-core --extra dev $(if $(UPGRADE),--upgrade) --output-file constraints.txt - $(PROJECTS)
+	--no-emit-package dataops-core --extra dev --extra test $(if $(UPGRADE),--upgrade) --output-file constraints.txt - $(PROJECTS)
 
 clean:
 	rm -rf .venv .tools .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -213,13 +213,20 @@ def _derive_urls(values: dict[str, Any], sources: dict[str, str]) -> None:
             values["records_url"] = _dynamodb_url(values, sources["aws_dynamodb_table"])
         elif "redis_host" in values:
             sources["records_url"] = sources["redis_host"]
-            host = f"[{values['redis_host']}]" if ":" in values["redis_host"] else values["redis_host"]
-            values["records_url"] = f"redis://{host}:{values.get('redis_port', 6379)}"
+            values["records_url"] = _redis_url(values)
+    if "hot_url" not in values and "redis_host" in values and values["records_url"].startswith("dynamodb:"):
+        sources["hot_url"] = sources["redis_host"]
+        values["hot_url"] = _redis_url(values)
     if "blobs_url" not in values:
         values["blobs_url"] = "file://" + quote(str(home / "blobs"))
         if "aws_s3_bucket" in values:
             sources["blobs_url"] = sources["aws_s3_bucket"]
             values["blobs_url"] = f"s3://{values['aws_s3_bucket']}"
+
+
+def _redis_url(values: Mapping[str, Any]) -> str:
+    host = f"[{values['redis_host']}]" if ":" in values["redis_host"] else values["redis_host"]
+    return f"redis://{host}:{values.get('redis_port', 6379)}"
 
 
 def _dynamodb_url(values: Mapping[str, Any], source: str) -> str:

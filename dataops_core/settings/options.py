@@ -59,6 +59,8 @@ class Settings:
     home: Path = option(HOME, path)  # noqa: RUF009 - a field, as all of them
     records_url: str = option("", url)
     blobs_url: str = option("", url)
+    #: A fast store in front of the records; None for none.
+    hot_url: str | None = option(None, url)
     aws_region: str | None = option(None, text, "AWS_REGION", "AWS_DEFAULT_REGION")
     aws_s3_bucket: str | None = option(None, text, "ARTIFACT_BUCKET")
     aws_dynamodb_table: str | None = option(None, text, "AWS_DYNAMODB_TABLE")

@@ -9,7 +9,7 @@ from dataops_core import settings as settings_
 from dataops_core.contracts.blobs import BlobStore
 from dataops_core.contracts.records import RecordStore
 from dataops_core.plugin.manager import plugins
-from dataops_core.storage.schema import TABLES
+from dataops_core.storage.schema import CACHE, TABLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Stores:
 
 
 _lock = threading.Lock()
-_opened: dict[tuple[str, str], Stores] = {}
+_opened: dict[tuple[str, str, str | None], Stores] = {}
 
 
 def open_stores(settings: settings_.Settings | None = None) -> Stores:
@@ -37,11 +37,20 @@ def open_stores(settings: settings_.Settings | None = None) -> Stores:
         Unreachable: a store does not answer.
     """
     chosen = settings or settings_.current()
-    key = (chosen.records_url, chosen.blobs_url)
+    key = (chosen.records_url, chosen.blobs_url, chosen.hot_url)
     with _lock:
         if key not in _opened:
-            _opened[key] = Stores(plugins().record_store(key[0], TABLES), plugins().blob_store(key[1]))
+            _opened[key] = Stores(_records(chosen.records_url, chosen.hot_url), plugins().blob_store(chosen.blobs_url))
         return _opened[key]
+
+
+def _records(url: str, hot_url: str | None) -> RecordStore:
+    records = plugins().record_store(url, TABLES)
+    if hot_url is None:
+        return records
+    from dataops_core.storage.hot_tier import HotTier
+
+    return HotTier(records, lambda: plugins().record_store(hot_url, (CACHE,)))
 
 
 def close_stores() -> None:
