@@ -216,7 +216,8 @@ def _derive_urls(values: dict[str, Any], sources: dict[str, str]) -> None:
             values["records_url"] = _redis_url(values)
     if "hot_url" not in values and "redis_host" in values and values["records_url"].startswith("dynamodb:"):
         sources["hot_url"] = sources["redis_host"]
-        values["hot_url"] = _redis_url(values)
+        # Nobody waits long for what can be had elsewhere.
+        values["hot_url"] = f"{_redis_url(values)}?timeout=1&retry=0"
     if "blobs_url" not in values:
         values["blobs_url"] = "file://" + quote(str(home / "blobs"))
         if "aws_s3_bucket" in values:

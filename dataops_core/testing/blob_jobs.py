@@ -65,6 +65,7 @@ def store_and_replace(open_store: Callable[[], BlobStore], say: Say, *, package:
 
         return both
 
+    open_store().close()  # imports what every attempt would import anew
     killed_at_every_step(package, act, say)
 
 

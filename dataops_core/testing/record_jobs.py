@@ -83,6 +83,7 @@ def replace(open_store: Callable[[], RecordStore], say: Say, *, package: str) ->
         ]
         return lambda: store.commit(writes)
 
+    open_store().close()  # imports what every attempt would import anew
     killed_at_every_step(package, act, say)
 
 

@@ -229,9 +229,13 @@ def test_check_tells_of_a_missing_tier_and_is_no_error(tmp_path: Path) -> None:
         (
             {"REDIS_HOST": "r", "AWS_DYNAMODB_TABLE": "dataops_sessions", "AWS_REGION": "us-east-1"},
             "dynamodb://us-east-1/dataops_",
-            "redis://r:6379",
+            "redis://r:6379?timeout=1&retry=0",
         ),
-        ({"REDIS_HOST": "::1", "DATAOPS_RECORDS_URL": "dynamodb://x/y_"}, "dynamodb://x/y_", "redis://[::1]:6379"),
+        (
+            {"REDIS_HOST": "::1", "DATAOPS_RECORDS_URL": "dynamodb://x/y_"},
+            "dynamodb://x/y_",
+            "redis://[::1]:6379?timeout=1&retry=0",
+        ),
         ({"REDIS_HOST": "r", "DATAOPS_RECORDS_URL": "sqlite:////a.db"}, "sqlite:////a.db", None),
         (
             {"DATAOPS_HOT_URL": "redis://h", "DATAOPS_RECORDS_URL": "dynamodb://x/y_", "REDIS_HOST": "r"},

@@ -1,0 +1,1 @@
+"""DataOps records in Redis."""

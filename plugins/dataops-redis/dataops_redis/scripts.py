@@ -1,0 +1,32 @@
+"""The scripts, run by their digests; a server that does not know one is sent it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from redis import exceptions as of_redis
+
+
+class Script:
+    """A Lua script of this package, by the name of its file."""
+
+    def __init__(self, name: str) -> None:
+        self.text = resources.files("dataops_redis").joinpath(f"{name}.lua").read_text(encoding="utf-8")
+        self.digest = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+
+    def run(self, client: Any, keys: Sequence[bytes], arguments: Sequence[Any]) -> Any:
+        """Runs it on keys of one slot."""
+        try:
+            return client.evalsha(self.digest, len(keys), *keys, *arguments)
+        except of_redis.NoScriptError:
+            return client.eval(self.text, len(keys), *keys, *arguments)
+
+
+@cache
+def script(name: str) -> Script:
+    """Returns a script, read once."""
+    return Script(name)
