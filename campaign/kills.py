@@ -18,6 +18,7 @@ from campaign.acknowledging import WAYS, acknowledged
 from campaign.numbered import Strike
 from campaign.operations import OPERATIONS, Operation
 from campaign.processes import PATIENCE, Process, Said, Say, perform
+from campaign.servers import served
 from campaign.sweeping import sweep
 from campaign.verdict import Verdict, judge
 
@@ -85,6 +86,22 @@ def prepare(operation: Operation, folder: Path) -> Ground:
     home.mkdir(parents=True)
     if operation.dead:
         (home / "hold").touch()
+    with served(home):
+        said = _prepared(operation, home)
+    (home / "hold").unlink(missing_ok=True)
+    time.sleep(LEASE if operation.dead else 0)
+    ground = Ground(operation.name, home, said, ())
+    tried = _copied(ground, "dry")
+    with served(tried):
+        (traced,) = [
+            line for line in perform(tried, _dry, operation.name, ground.facts, lease=LEASE) if "trace" in line
+        ]
+    shutil.rmtree(tried)
+    return Ground(operation.name, home, said, tuple(_sites(operation, traced["trace"])))
+
+
+def _prepared(operation: Operation, home: Path) -> tuple[Said, ...]:
+    """Does what comes before an operation, and returns what was said."""
     process = Process(home, operation.prepare, lease=LEASE)
     if operation.dead:
         log = home / "nodes.log"
@@ -97,13 +114,7 @@ def prepare(operation: Operation, folder: Path) -> Ground:
         raise RuntimeError(f"{operation.name} could not be prepared: {failed[0]}")
     if not process.told("facts"):
         raise RuntimeError(f"{operation.name} could not be prepared: its process ended with {process.status}, untold")
-    (home / "hold").unlink(missing_ok=True)
-    time.sleep(LEASE if operation.dead else 0)
-    ground = Ground(operation.name, home, tuple(process.said), ())
-    tried = _copied(ground, "dry")
-    (traced,) = [line for line in perform(tried, _dry, operation.name, ground.facts, lease=LEASE) if "trace" in line]
-    shutil.rmtree(tried)
-    return Ground(operation.name, home, tuple(process.said), tuple(_sites(operation, traced["trace"])))
+    return tuple(process.said)
 
 
 def strike(ground: Ground, site: Site, way: str, serial: int) -> Outcome:
@@ -111,6 +122,17 @@ def strike(ground: Ground, site: Site, way: str, serial: int) -> Outcome:
     begin = time.monotonic()
     operation, home = OPERATIONS[ground.operation], _copied(ground, str(serial))
     outcome = Outcome(site, way, False)
+    with served(home):
+        _struck(ground, operation, home, outcome)
+    outcome.seconds = time.monotonic() - begin
+    if outcome.right:
+        shutil.rmtree(home)
+    return outcome
+
+
+def _struck(ground: Ground, operation: Operation, home: Path, outcome: Outcome) -> None:
+    """Kills, goes on, sweeps and judges; fills in the outcome."""
+    site, way = outcome.site, outcome.way
     struck = Process(home, operation.act, ground.facts, lease=LEASE, strike=Strike(site.number, site.when))
     outcome.hit = struck.wait() == -signal.SIGKILL and not struck.told("hung")
     died = time.monotonic()
@@ -128,10 +150,6 @@ def strike(ground: Ground, site: Site, way: str, serial: int) -> Outcome:
         outcome.verdict = Verdict(facts["lost"], facts["twice"], facts["stuck"], facts["orphans"])
     except RuntimeError as error:
         outcome.failed = f"cannot go on: {error}"
-    outcome.seconds = time.monotonic() - begin
-    if outcome.right:
-        shutil.rmtree(home)
-    return outcome
 
 
 def campaign(

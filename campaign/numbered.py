@@ -1,4 +1,4 @@
-"""A backend that numbers the calls of the embedded stores, and strikes the process down at one of them.
+"""A backend that numbers the calls of other stores, and strikes the process down at one of them.
 
 It comes in by the door that every backend uses, the URL scheme `numbered`, so it is also there in the child processes
 of `isolation: process`. Without a strike it only counts.
@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
+from campaign.servers import ADDRESS
 from dataops_core.contracts.blobs import BlobInfo
 from dataops_core.contracts.hookspecs import hookimpl
-from dataops_core.contracts.records import ABSENT, Check, Delete, Put, Table, Write
+from dataops_core.contracts.records import ABSENT, Check, Delete, Put, RecordStore, Table, Write
 from dataops_core.execution.scope import FENCE, LEASE
 from dataops_core.storage import schema
 from dataops_core.storage.file_blobs import FileBlobs
@@ -122,37 +123,43 @@ def _in_a_child() -> None:
 _in_a_child()
 
 
-class NumberedRecords(SqliteRecords):
-    """The embedded record store with numbered calls. A lease's renewal comes by the clock and has no number."""
+class NumberedRecords:
+    """A record store with numbered calls. A lease's renewal comes by the clock and has no number."""
+
+    def __init__(self, inner: RecordStore) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
 
     def get(self, *args: Any, **kwargs: Any) -> Any:
         """Numbered."""
-        return calls.made("get", lambda: super(NumberedRecords, self).get(*args, **kwargs))
+        return calls.made("get", lambda: self._inner.get(*args, **kwargs))
 
-    def get_many(self, table: Table, keys: Any) -> Any:
-        """Numbered as one call, as another backend would make it."""
-        return calls.made("get_many", lambda: [SqliteRecords.get(self, table, *key) for key in keys])
+    def get_many(self, *args: Any, **kwargs: Any) -> Any:
+        """Numbered."""
+        return calls.made("get_many", lambda: self._inner.get_many(*args, **kwargs))
 
     def range(self, *args: Any, **kwargs: Any) -> Any:
         """Numbered."""
-        return calls.made("range", lambda: super(NumberedRecords, self).range(*args, **kwargs))
+        return calls.made("range", lambda: self._inner.range(*args, **kwargs))
 
     def query(self, *args: Any, **kwargs: Any) -> Any:
         """Numbered."""
-        return calls.made("query", lambda: super(NumberedRecords, self).query(*args, **kwargs))
+        return calls.made("query", lambda: self._inner.query(*args, **kwargs))
 
     def scan(self, *args: Any, **kwargs: Any) -> Any:
         """Numbered."""
-        return calls.made("scan", lambda: super(NumberedRecords, self).scan(*args, **kwargs))
+        return calls.made("scan", lambda: self._inner.scan(*args, **kwargs))
 
     def commit(self, writes: Sequence[Write]) -> list[str]:
         """Numbered, unless it only renews a lease."""
         with calls.quiet:
             if all(w.table is schema.RUN_ITEMS and _item(w) in (LEASE, FENCE) for w in writes):
-                tokens = super().commit(writes)
+                tokens = self._inner.commit(writes)
             else:
                 phase = phase_of(writes)
-                tokens = calls.made("commit", lambda: super(NumberedRecords, self).commit(writes), phase=phase)
+                tokens = calls.made("commit", lambda: self._inner.commit(writes), phase=phase)
             calls.accepted(writes)
         return tokens
 
@@ -235,8 +242,14 @@ def urls(home: Path) -> dict[str, str]:
 
 @hookimpl
 def dataops_record_store(url: str, tables: Sequence[Table]) -> NumberedRecords:
-    """Opens `numbered:////absolute/path`."""
-    return NumberedRecords(path_of_url(url, SCHEME, relative=True), tables)
+    """Opens `numbered:////absolute/path`, or what the file of the address beside it names."""
+    path = path_of_url(url, SCHEME, relative=True)
+    address = path.with_name(ADDRESS)
+    if not address.exists():
+        return NumberedRecords(SqliteRecords(path, tables))
+    from dataops_core.plugin.manager import plugins
+
+    return NumberedRecords(plugins().record_store(address.read_text(), tables))
 
 
 @hookimpl
