@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 from dataops_core import compression, history
 from dataops_core.artifact_store import ArtifactStore
@@ -21,6 +22,10 @@ from dataops_core.storage import schema
 from dataops_core.storage.opening import Stores
 from dataops_core.storage.ownership import Listing, attempts, every_pointer, owned_id, pointers
 from dataops_core.storage.tombstones import live
+
+if TYPE_CHECKING:
+    from dataops_core.bundles.loading import Loaded
+    from dataops_core.bundles.writing import Dumped
 
 __all__ = ["ContextManager", "Snapshot"]
 
@@ -217,6 +222,33 @@ class ContextManager:
     def compress_context(self, context: Mapping[str, Any] | str, max_tokens: int = 2000) -> Any:
         """Returns a context, or a text, that has at most `max_tokens`, without a model; see `compression.compress`."""
         return compression.compress(context, max_tokens)
+
+    def dump_bundle(self, session_id: str, path: str | Path, *, force: bool = False) -> Dumped:
+        """Writes a session with everything that it owns into one file; see `bundles.writing.dump`.
+
+        Raises:
+            NotFound: no such session.
+            Conflict: the session is archived or being deleted.
+            InvalidValue: the file is there already, and not to be replaced with `force`, or the session is too large.
+        """
+        from dataops_core.bundles import writing as bundles
+
+        return bundles.dump(self.stores, session_id, Path(path), force=force)
+
+    def load_bundle(self, path: str | Path, user_id: str) -> Loaded:
+        """Loads a bundle into a new session of a user; see `bundles.loading.load`.
+
+        The session is there as a whole or not at all. Loading the file again makes another session.
+
+        Raises:
+            NotFound: no such file.
+            InvalidValue: it is no bundle, or breaks a limit.
+            CorruptData: it is damaged or forged.
+            NewerDatabase: a newer DataOps wrote it.
+        """
+        from dataops_core.bundles import loading as bundles
+
+        return bundles.load(self.stores, Path(path), user_id)
 
     def get_snapshot(self, snapshot_id: str) -> Snapshot:
         """Returns what is known of a snapshot; raises NotFound."""

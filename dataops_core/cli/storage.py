@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -21,11 +22,14 @@ from dataops_core.storage.schema import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import ModuleType
 
     from dataops_core.contracts.records import Finding
 
 _EVERY: Final = 0.1
 _SHOWN: Final = 10
+#: Seconds by which the clock of a blob store may be behind ours.
+_SKEW: Final = 300.0
 
 
 @click.group(cls=Group)
@@ -51,7 +55,7 @@ def check(call: Invocation, deep: bool) -> None:
     """
     from dataops_core.upkeep.check import check as check_
 
-    with _looking(call) as heard:
+    with looking(call) as heard:
         findings = check_(call.stores, deep=deep, settings=call.settings, heard=heard)
     call.answer({"findings": [asdict(finding) for finding in findings]}, _told(findings))
     if any(finding.level == "error" for finding in findings):
@@ -79,7 +83,7 @@ def gc(call: Invocation, dry_run: bool, grace: float) -> None:
     """
     from dataops_core.upkeep.gc import gc as gc_
 
-    with _looking(call) as heard:
+    with looking(call) as heard:
         report = gc_(call.stores, grace=grace, dry_run=dry_run, settings=call.settings, heard=heard)
     swept = sorted(report.swept.values(), key=lambda found: found.kind)
     payload = {
@@ -104,43 +108,53 @@ def gc(call: Invocation, dry_run: bool, grace: float) -> None:
     "--from", "source", metavar="URL", multiple=True, help="The records, or the blobs, to read; both may be given."
 )
 @click.option("--to", "target", metavar="URL", multiple=True, required=True, help="Where to; likewise.")
-@click.option("--force", is_flag=True, help="Copy although runs are unfinished in the source.")
+@click.option("--deep", is_flag=True, help="Read back what an earlier copy has brought, too.")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Copy although runs are unfinished in the source, or the target has things of its own.",
+)
 @click.pass_obj
-def copy_(call: Invocation, source: Sequence[str], target: Sequence[str], force: bool) -> None:
+def copy_(call: Invocation, source: Sequence[str], target: Sequence[str], deep: bool, force: bool) -> None:
     """Copy a whole installation into other stores, and verify it.
 
     What --from does not name is read from the stores of the settings; what --to does not name is not copied. Repeated,
     it goes on where it was interrupted, and brings what has changed since. The source is only read; let it be at rest.
+    A target that holds anything but an earlier copy is refused.
 
     \b
     dataops storage copy --to dynamodb://us-east-1/dataops_ --to s3://my-bucket
     dataops storage copy --from sqlite:////srv/dataops.db --to redis://localhost:6379/0
     """
-    from dataops_core.upkeep.copying import Copied, copy_blobs, copy_records, open_runs
+    from dataops_core.upkeep import copying
 
     (records_from, blobs_from), (records_to, blobs_to) = _by_kind(call, source), _by_kind(call, target)
-    told = Copied()
-    with ExitStack() as stack, _looking(call) as heard:
-        if blobs_to is not None:
-            blobs = _opened(stack, call.plugins.blob_store(blobs_to))
-            blobs.prepare()
-            here = _opened(stack, call.plugins.blob_store(blobs_from)) if blobs_from else call.stores.blobs
-            copy_blobs(here, blobs, told, heard)
-        if records_to is not None:
-            store = _opened(stack, call.plugins.record_store(records_to, TABLES))
-            store.prepare()
-            known = _opened(stack, call.plugins.record_store(records_from, TABLES)) if records_from else None
-            reading = known or call.stores.records
-            if (unfinished := open_runs(reading)) and not force:
-                raise Conflict(
-                    f"{unfinished} runs are unfinished in the source",
-                    hint="let them end, or dataops runs cancel them; --force copies all the same",
-                )
-            copy_records(reading, store, told, heard)
+    here = (records_from or call.settings.records_url, blobs_from or call.settings.blobs_url)
+    if records_to == here[0] or blobs_to == here[1]:
+        raise UsageError("source and target are one", hint="name other stores by --to")
+    told = copying.Copied()
+    with ExitStack() as stack, looking(call) as heard:
+        records = _pair(stack, call.plugins.record_store, records_from, records_to, call.stores.records, TABLES)
+        blobs = _pair(stack, call.plugins.blob_store, blobs_from, blobs_to, call.stores.blobs)
+        for pair in (records, blobs):
+            if pair is not None:
+                pair[1].prepare()
+        if not force:
+            _require_quiet(copying, records, blobs)
+        begun = time.time() - _SKEW
+        if blobs is not None:
+            copying.copy_blobs(*blobs, told, heard, deep=deep)
+        if records is not None:
+            copying.copy_records(*records, told, heard)
+            if blobs is not None:  # what these records may name, and was not there before
+                late = copying.Copied()
+                copying.copy_blobs(*blobs, late, heard, since=begun)
+                told.blobs, told.bytes = told.blobs + late.blobs, told.bytes + late.bytes
     rows = [(name, str(count)) for name, count in told.records.items()]
     rows += [("blobs", f"{told.blobs} ({size(told.bytes)})")] if blobs_to is not None else []
     call.answer(asdict(told), table(("COPIED", "COUNT"), rows, width=width()))
-    call.note(f"{told.present} were there already and equal; everything that was copied was read back")
+    read_back = "everything" if deep else "everything that was copied"
+    call.note(f"{told.present} were there already and equal; {read_back} was read back")
     for key in told.extra[:_SHOWN]:
         call.warn(f"only in the target, left alone: {line(key)}")
     if len(told.extra) > _SHOWN:
@@ -168,9 +182,35 @@ def _by_kind(call: Invocation, urls: Sequence[str]) -> tuple[str | None, str | N
     return found.get("dataops.records"), found.get("dataops.blobs")
 
 
-def _opened(stack: ExitStack, store: Any) -> Any:
-    stack.callback(store.close)
-    return store
+def _pair(
+    stack: ExitStack, opens: Callable[..., Any], source: str | None, target: str | None, here: Any, *more: Any
+) -> tuple[Any, Any] | None:
+    """Opens the stores of one kind, to copy from and to; None when there is nowhere to copy to."""
+    if target is None:
+        return None
+    opened = []
+    for url in (source, target):
+        store = here if url is None else opens(url, *more)
+        if url is not None:
+            stack.callback(store.close)
+        opened.append(store)
+    return opened[0], opened[1]
+
+
+def _require_quiet(copying: ModuleType, records: tuple[Any, Any] | None, blobs: tuple[Any, Any] | None) -> None:
+    """Raises Conflict when the source is at work, or the target holds anything but a copy of it."""
+    if records is not None and (unfinished := copying.open_runs(records[0])):
+        raise Conflict(
+            f"{unfinished} runs are unfinished in the source",
+            hint="let them end, or dataops runs cancel them; --force copies all the same",
+        )
+    strange = [f"session {found}" for found in islice(copying.strange_sessions(*records), 1)] if records else []
+    strange += [f"blob {found}" for found in islice(copying.strange_blobs(*blobs), 1)] if blobs else []
+    if strange:
+        raise Conflict(
+            f"the target has what the source has not: {strange[0]}",
+            hint="copy into empty stores; --force copies all the same, and leaves it alone",
+        )
 
 
 def _told(findings: list[Finding]) -> Iterator[str]:
@@ -179,7 +219,7 @@ def _told(findings: list[Finding]) -> Iterator[str]:
 
 
 @contextmanager
-def _looking(call: Invocation) -> Iterator[Callable[[str, int], None] | None]:
+def looking(call: Invocation) -> Iterator[Callable[[str, int], None] | None]:
     """Shows what is looked at, on a terminal only."""
     if not wanted(call.quiet or call.json):
         yield None

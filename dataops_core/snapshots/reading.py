@@ -9,27 +9,18 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
-import json
-import zlib
-from collections.abc import Callable, Generator
-from contextlib import suppress
-from functools import cache
-from typing import Any, BinaryIO, Final, Literal, NamedTuple, NoReturn, NotRequired, cast
+from collections.abc import Generator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, BinaryIO, Final, Literal, NamedTuple, NotRequired, cast
 
 from typing_extensions import TypedDict
 
 from dataops_core.contracts.blobs import CHUNK
 from dataops_core.contracts.records import Record
 from dataops_core.errors import CorruptData, NewerDatabase
-from dataops_core.snapshots.writing import (
-    MAX_BYTES,
-    MAX_LINES,
-    MAX_TEXT_BYTES,
-    VERSION,
-    blob_key,
-    canonical,
-    snapshot_id_of,
-)
+from dataops_core.snapshots.lines import Lines
+from dataops_core.snapshots.writing import VERSION, blob_key, snapshot_id_of
 from dataops_core.storage import schema
 from dataops_core.storage.opening import Stores
 
@@ -106,7 +97,7 @@ class EndLine(TypedDict):
     artifacts: int
 
 
-_TYPES: Final[dict[str, Any]] = {"message": MessageLine, "run": RunLine, "artifact": ArtifactLine, "end": EndLine}
+_TYPES: Final[dict[str, type]] = {"message": MessageLine, "run": RunLine, "artifact": ArtifactLine, "end": EndLine}
 
 
 class Part(NamedTuple):
@@ -154,6 +145,19 @@ def header(stores: Stores, row: Record) -> dict[str, Any]:
 def parts(stores: Stores, row: Record) -> Generator[Part, None, None]:
     """Yields the parts in order, in bounded memory; a content is read, or passed over, before the next part comes."""
     snapshot_id = snapshot_id_of(row)
+    with opened(stores, row) as file:
+        yield from unpacked_parts(snapshot_id, Lines(file, row["unpacked_bytes"], partial(_damaged, snapshot_id)))
+
+
+@contextmanager
+def opened(stores: Stores, row: Record) -> Generator[Any, None, None]:
+    """Opens the bytes of a snapshot, unpacked; whoever reads on after them verified the blob when it closes.
+
+    Raises:
+        CorruptData: the stored bytes are not what was written.
+        NewerDatabase: a newer DataOps wrote them.
+    """
+    snapshot_id = snapshot_id_of(row)
     _check_version(snapshot_id, row["schema_version"])
     key = blob_key(snapshot_id)
     info = stores.blobs.head(key)
@@ -162,18 +166,18 @@ def parts(stores: Stores, row: Record) -> Generator[Part, None, None]:
     if (info.size, info.sha256) != (row["size_bytes"], row["sha256"]):
         raise _damaged(snapshot_id, "its content was changed")
     with stores.blobs.open(key) as raw:
-        packed = gzip.GzipFile(fileobj=raw) if row["compressed"] else raw
-        yield from _parts(_Lines(snapshot_id, packed, row["unpacked_bytes"]))
+        yield gzip.GzipFile(fileobj=raw) if row["compressed"] else raw
         while raw.read(CHUNK):  # to its end, where the store verifies it
             pass
 
 
-def _parts(lines: _Lines) -> Generator[Part, None, None]:
+def unpacked_parts(snapshot_id: str, lines: Lines) -> Generator[Part, None, None]:
+    """Yields the parts of a snapshot whose lines these are; `parts` says how."""
     first = lines.line()
     if isinstance(first, dict) and isinstance(first.get("schema_version"), int):
-        _check_version(lines.snapshot_id, first["schema_version"])
-    facts = lines.checked("header", first)
-    if facts["snapshot_id"] != lines.snapshot_id or facts["session_id"] != schema.session_of(lines.snapshot_id):
+        _check_version(snapshot_id, first["schema_version"])
+    facts = lines.checked("header", Header, first)
+    if facts["snapshot_id"] != snapshot_id or facts["session_id"] != schema.session_of(snapshot_id):
         raise lines.wrong("it is another snapshot's")
     yield Part("header", facts)
     counts = {"message": 0, "run": 0, "artifact": 0}
@@ -182,7 +186,7 @@ def _parts(lines: _Lines) -> Generator[Part, None, None]:
         said = lines.line()
         if not isinstance(said, dict) or len(said) != 1 or (kind := next(iter(said))) not in _TYPES:
             raise lines.wrong(f"line {lines.count} is none of a snapshot")
-        value = lines.checked(kind, said[kind])
+        value = lines.checked(kind, _TYPES[kind], said[kind])
         if kind == "end":
             break
         counts[kind] += 1
@@ -201,76 +205,10 @@ def _parts(lines: _Lines) -> Generator[Part, None, None]:
     lines.end()
 
 
-class _Lines:
-    """Lines and contents of a stream that is read once, within its limits."""
-
-    def __init__(self, snapshot_id: str, file: Any, size: Any) -> None:
-        self.snapshot_id, self.count = snapshot_id, 0
-        self._file, self._left, self._text = file, size, MAX_TEXT_BYTES
-        if not isinstance(size, int) or size > MAX_BYTES:
-            raise self.wrong(f"it is larger than {MAX_BYTES >> 30} GiB")
-
-    def wrong(self, why: str) -> CorruptData:
-        """Returns the error for what is wrong with the bytes."""
-        return _damaged(self.snapshot_id, why)
-
-    def line(self) -> Any:
-        """Reads a line of JSON."""
-        limit = min(self._left, self._text)
-        raw = self._read(self._file.readline, limit + 1)
-        self._left -= len(raw)
-        self._text -= len(raw)
-        self.count += 1
-        if len(raw) > limit or self.count > MAX_LINES:
-            raise self.wrong("it unpacks to more than was written")
-        if not raw.endswith(b"\n"):
-            raise self.wrong("it is cut short")
-        try:
-            value = json.loads(raw, parse_constant=_no_constant)
-            if b"\\ud" in raw.lower():  # half a character would be found by whoever stores it
-                canonical(value).encode()
-            return value
-        except (ValueError, RecursionError):
-            raise self.wrong(f"line {self.count} is not JSON") from None
-
-    def checked(self, kind: str, value: Any) -> dict[str, Any]:
-        """Returns a line's value when it is one of its kind."""
-        with suppress(ValueError, RecursionError, OverflowError):
-            found: dict[str, Any] = _adapter(kind).validate_python(value, strict=True)
-            if "created_at" in found:
-                schema.seconds(found["created_at"])
-            return found
-        raise self.wrong(f"line {self.count} is no {kind} as snapshots hold them")
-
-    def reserve(self, size: int) -> None:
-        """Sets bytes aside for a content, when there can be so many."""
-        if not 0 <= size <= self._left:
-            raise self.wrong("it unpacks to more than was written")
-        self._left -= size
-
-    def take(self, size: int) -> bytes:
-        """Reads on in a content."""
-        chunk = self._read(self._file.read, size)
-        if size and not chunk:
-            raise self.wrong("it is cut short")
-        return chunk
-
-    def end(self) -> None:
-        """Expects that nothing follows."""
-        if self._left or self._read(self._file.read, 1):
-            raise self.wrong("it is not as long as was written")
-
-    def _read(self, read: Callable[[int], bytes], size: int) -> bytes:
-        try:
-            return read(size)
-        except (EOFError, gzip.BadGzipFile, zlib.error):
-            raise self.wrong("it cannot be unpacked") from None
-
-
 class _Content(io.RawIOBase):
     """An artifact's content, verified at its end."""
 
-    def __init__(self, lines: _Lines, artifact: Record) -> None:
+    def __init__(self, lines: Lines, artifact: Record) -> None:
         lines.reserve(artifact["size_bytes"])
         self._lines, self._artifact = lines, artifact
         self._left, self._digest = artifact["size_bytes"], hashlib.sha256()
@@ -290,13 +228,6 @@ class _Content(io.RawIOBase):
         return len(chunk)
 
 
-@cache
-def _adapter(kind: str) -> Any:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(Header if kind == "header" else _TYPES[kind])
-
-
 def _check_version(snapshot_id: str, version: Any) -> None:
     if not isinstance(version, int) or version > VERSION:
         raise NewerDatabase(
@@ -304,10 +235,6 @@ def _check_version(snapshot_id: str, version: Any) -> None:
             f"its format is {version!r:.20}, this one reads {VERSION}",
             hint="pip install --upgrade dataops-core",
         )
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(name)
 
 
 def _damaged(snapshot_id: str, why: str) -> CorruptData:

@@ -111,13 +111,8 @@ def commit(stores: Stores, row: Record, writes: Sequence[Write]) -> bool:
     Raises:
         Conflict: `storage gc` has swept its blob meanwhile.
     """
-    rows: list[Write] = [Put(schema.SESSION_ITEMS, row, ABSENT)]
-    if "label" in row:
-        item = _label_item(row["label"])
-        note = {"session_id": row["session_id"], "item": item, "label": row["label"]}
-        rows.append(Put(schema.SESSION_ITEMS, {**note, "snapshot_id": snapshot_id_of(row)}, ABSENT))
     try:
-        stores.records.commit([*writes, *rows])
+        stores.records.commit([*writes, *row_writes(row)])
     except Conflict:
         stored = stores.records.get(schema.SESSION_ITEMS, row["session_id"], row["item"])
         if stored is not None and is_tombstone(stored.record):
@@ -127,6 +122,16 @@ def commit(stores: Stores, row: Record, writes: Sequence[Write]) -> bool:
             ) from None
         return stored is not None
     return True
+
+
+def row_writes(row: Record) -> list[Write]:
+    """Returns the writes of the row of a new snapshot, and of its label."""
+    writes: list[Write] = [Put(schema.SESSION_ITEMS, row, ABSENT)]
+    if "label" in row:
+        item = _label_item(row["label"])
+        note = {"session_id": row["session_id"], "item": item, "label": row["label"]}
+        writes.append(Put(schema.SESSION_ITEMS, {**note, "snapshot_id": snapshot_id_of(row)}, ABSENT))
+    return writes
 
 
 def delete(stores: Stores, snapshot_id: str) -> None:

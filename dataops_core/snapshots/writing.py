@@ -11,7 +11,7 @@ from __future__ import annotations
 import gzip
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import IO, Any, BinaryIO, Final, cast
@@ -105,6 +105,22 @@ def write(stores: Stores, session: Record, *, contents: bool, compress: bool) ->
     """
     snapshot_id = schema.new_owned_id(session["session_id"])
     now = schema.iso(stores.records.now())
+    row = keep_blob(
+        stores,
+        pointer("snapshot", snapshot_id, created_at=now, revision=session["revision"], with_contents=contents),
+        lambda writer: _context(writer, stores, session, snapshot_id, now, contents),
+        compress=compress,
+    )
+    return row | {name: session[name] for name in ("hidden", "questions") if session.get(name)}
+
+
+def keep_blob(stores: Stores, row: Record, fill: Callable[[Writer], None], *, compress: bool) -> Record:
+    """Writes the blob of a snapshot and returns its row, complete; what `fill` writes is the blob.
+
+    Raises:
+        InvalidValue: it is larger than a snapshot may be.
+    """
+    snapshot_id = snapshot_id_of(row)
     try:
         with tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES) as spool, ExitStack() as stack:
             file = cast(IO[bytes], spool)
@@ -113,34 +129,29 @@ def write(stores: Stores, session: Record, *, contents: bool, compress: bool) ->
                 packed = stack.enter_context(
                     gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=file, mtime=0)
                 )
-            writer = _Writer(packed, session["session_id"])
-            writer.context(stores, session, snapshot_id, now, contents)
+            writer = Writer(packed, row["session_id"])
+            fill(writer)
+            writer.line({"end": writer.counts})
             stack.close()
             file.seek(0)
             kind = "application/gzip" if compress else "application/x-ndjson"
             info = stores.blobs.put(blob_key(snapshot_id), cast(BinaryIO, file), content_type=kind)
     except OSError as error:
         raise Unreachable(
-            f"no room for a snapshot of session {session['session_id']!r}: {error.strerror or error}",
+            f"no room for a snapshot of session {row['session_id']!r}: {error.strerror or error}",
             hint="free some space for temporary files",
         ) from error
-    row = pointer(
-        "snapshot",
-        snapshot_id,
-        created_at=now,
-        revision=session["revision"],
-        with_contents=contents,
-        compressed=compress,
-        size_bytes=info.size,
-        sha256=info.sha256,
-        unpacked_bytes=writer.written,
-        schema_version=VERSION,
-    )
-    row |= writer.counts
-    return row | {name: session[name] for name in ("hidden", "questions") if session.get(name)}
+    return row | {
+        "compressed": compress,
+        "size_bytes": info.size,
+        "sha256": info.sha256,
+        "unpacked_bytes": writer.written,
+        "schema_version": VERSION,
+        **writer.counts,
+    }
 
 
-class _Writer:
+class Writer:
     """Writes lines and contents, and counts them against the limits that hold when they are read back."""
 
     def __init__(self, file: IO[bytes], session_id: str) -> None:
@@ -148,60 +159,24 @@ class _Writer:
         self._text = self._lines = self.written = 0
         self.counts = {"messages": 0, "runs": 0, "artifacts": 0}
 
-    def context(self, stores: Stores, session: Record, snapshot_id: str, at: str, contents: bool) -> None:
-        hidden, revision = session.get("hidden", ()), session["revision"]
-        facts = {name: session[name] for name in ("session_id", "user_id", *FACTS)}
-        self._line(
-            {"schema_version": VERSION, "snapshot_id": snapshot_id, "created_at": at, "revision": revision, **facts}
-        )
-        for message in history.walk(stores.records, stores.blobs, self._session_id, hidden=hidden, last=revision):
-            fields = {name: getattr(message, name) for name in history.Message.__slots__ if name != "session_id"}
-            self._line({"message": {name: value for name, value in fields.items() if value not in (None, ())}})
-            self.counts["messages"] += 1
-        left_out = set()
-        for run in _owned(stores, self._session_id, "run"):
-            asked = run.get("query_message")
-            if is_hidden(hidden, asked) or (asked or 0) > revision:
-                left_out.add(run["run_id"])
-            else:
-                self._line({"run": _run(run)})
-                self.counts["runs"] += 1
-        for artifact in _owned(stores, self._session_id, "artifact"):
-            if artifact.get("run_id") not in left_out:
-                self._artifact(stores, artifact, contents)
-                self.counts["artifacts"] += 1
-        self._line({"end": self.counts})
-
-    def _artifact(self, stores: Stores, record: Record, contents: bool) -> None:
-        told = {name: record[name] for name in _ARTIFACT if name in record}
-        try:
-            stream = stores.blobs.open(record["s3_key"]) if contents else None
-        except NotFound:
-            if stores.records.get(schema.ARTIFACTS, record["artifact_id"]) is not None:
-                raise CorruptData(
-                    f"the content of artifact {record['artifact_id']!r} is missing",
-                    hint="restore its file, or dump without the contents of artifacts",
-                ) from None
-            stream = None  # it was deleted meanwhile
-        if stream is None:
-            self._line({"artifact": {**told, "with_content": False}})
-            return
-        with stream:
-            self._line({"artifact": {**told, "with_content": True}})
-            size = 0
-            while chunk := stream.read(CHUNK):
-                size += len(chunk)
-                self._write(chunk)
-        if size != record["size_bytes"]:
-            raise CorruptData(f"artifact {record['artifact_id']!r} has {size} bytes, not {record['size_bytes']}")
-
-    def _line(self, value: Any) -> None:
+    def line(self, value: Record) -> None:
+        """Writes a line; one of a message, run or artifact counts."""
+        kind = f"{next(iter(value))}s"
+        if kind in self.counts:
+            self.counts[kind] += 1
         raw = canonical(value).encode() + b"\n"
         self._text += len(raw)
         self._lines += 1
         if self._text > MAX_TEXT_BYTES or self._lines > MAX_LINES:
             raise self._too_large()
         self._write(raw)
+
+    def content(self, stream: BinaryIO) -> int:
+        """Writes what a stream holds and returns how many bytes there were."""
+        before = self.written
+        while chunk := stream.read(CHUNK):
+            self._write(chunk)
+        return self.written - before
 
     def _write(self, raw: bytes) -> None:
         self.written += len(raw)
@@ -217,7 +192,54 @@ class _Writer:
         )
 
 
-def _owned(stores: Stores, session_id: str, kind: str) -> Iterator[Record]:
+def _context(writer: Writer, stores: Stores, session: Record, snapshot_id: str, at: str, contents: bool) -> None:
+    session_id, hidden, revision = session["session_id"], session.get("hidden", ()), session["revision"]
+    facts = {name: session[name] for name in ("session_id", "user_id", *FACTS)}
+    writer.line(
+        {"schema_version": VERSION, "snapshot_id": snapshot_id, "created_at": at, "revision": revision, **facts}
+    )
+    for message in history.walk(stores.records, stores.blobs, session_id, hidden=hidden, last=revision):
+        fields = {name: getattr(message, name) for name in history.Message.__slots__ if name != "session_id"}
+        writer.line({"message": {name: value for name, value in fields.items() if value not in (None, ())}})
+    left_out = set()
+    for run in owned(stores, session_id, "run"):
+        asked = run.get("query_message")
+        if is_hidden(hidden, asked) or (asked or 0) > revision:
+            left_out.add(run["run_id"])
+        else:
+            writer.line({"run": _run(run)})
+    for artifact in owned(stores, session_id, "artifact"):
+        if artifact.get("run_id") not in left_out:
+            _artifact(writer, stores, artifact, contents)
+
+
+def _artifact(writer: Writer, stores: Stores, record: Record, contents: bool) -> None:
+    told = {name: record[name] for name in _ARTIFACT if name in record}
+    stream = content_of(stores, record) if contents else None
+    writer.line({"artifact": {**told, "with_content": stream is not None}})
+    if stream is None:
+        return
+    with stream:
+        size = writer.content(stream)
+    if size != record["size_bytes"]:
+        raise CorruptData(f"artifact {record['artifact_id']!r} has {size} bytes, not {record['size_bytes']}")
+
+
+def content_of(stores: Stores, record: Record) -> BinaryIO | None:
+    """Opens an artifact's content; None when the artifact was deleted meanwhile, CorruptData when only that is gone."""
+    try:
+        return stores.blobs.open(record["s3_key"])
+    except NotFound:
+        if stores.records.get(schema.ARTIFACTS, record["artifact_id"]) is not None:
+            raise CorruptData(
+                f"the content of artifact {record['artifact_id']!r} is missing",
+                hint="restore its file, or dump without the contents of artifacts",
+            ) from None
+        return None
+
+
+def owned(stores: Stores, session_id: str, kind: str) -> Iterator[Record]:
+    """Yields the records of the runs (`run`) or artifacts (`artifact`) of a session, the oldest first."""
     table = schema.RUNS if kind == "run" else schema.ARTIFACTS
     keys = [(owned_id(row), None) for row in pointers(stores, session_id, kind)]
     for start in range(0, len(keys), _BATCH):

@@ -14,7 +14,8 @@ import pytest
 from dataops_core import ArtifactStore, ContextManager, SessionManager
 from dataops_core.contracts.records import Put
 from dataops_core.errors import CorruptData, InvalidValue, NewerDatabase
-from dataops_core.snapshots import reading, writing
+from dataops_core.snapshots import lines as lines_
+from dataops_core.snapshots import writing
 from dataops_core.storage import schema
 from dataops_core.storage.ownership import pointer_item
 from tests.storage.processes import in_fork
@@ -227,7 +228,7 @@ def test_a_bomb_is_not_unpacked_beyond_what_its_row_says(contexts, stores, sid):
 
 def test_a_bomb_whose_row_lies_too(contexts, stores, sid, monkeypatch):
     snapshot_id = contexts.dump_context(sid)
-    monkeypatch.setattr(reading, "MAX_TEXT_BYTES", 4 << 20)
+    monkeypatch.setattr(lines_, "MAX_TEXT_BYTES", 4 << 20)
     forge(stores, snapshot_id, bomb(64 << 20), 64 << 20)
     tracemalloc.start()
     with pytest.raises(CorruptData, match="unpacks to more than was written"):
@@ -241,7 +242,7 @@ def test_a_bomb_whose_row_lies_too(contexts, stores, sid, monkeypatch):
 
 
 def test_a_bomb_of_lines(contexts, stores, sid, monkeypatch):
-    monkeypatch.setattr(reading, "MAX_LINES", 100)
+    monkeypatch.setattr(lines_, "MAX_LINES", 100)
     snapshot_id = contexts.dump_context(sid, False, False)
     parts = lines(stores, snapshot_id)
     many = [json.dumps({"message": {**MESSAGE, "number": n}}).encode() for n in range(1, 200)]

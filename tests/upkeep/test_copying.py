@@ -6,19 +6,28 @@ import io
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from dataops_core import ArtifactStore, SessionManager
 from dataops_core.contracts.records import ABSENT, ANY, Put
+from dataops_core.errors import CorruptData
 from dataops_core.plugin.manager import plugins
 from dataops_core.storage import schema
 from dataops_core.storage.file_blobs import file_url
 from dataops_core.storage.opening import Stores
 from dataops_core.storage.schema import TABLES
 from dataops_core.storage.sqlite_records import sqlite_url
-from dataops_core.upkeep.copying import Copied, copy_blobs, copy_records, open_runs
+from dataops_core.upkeep.copying import (
+    Copied,
+    copy_blobs,
+    copy_records,
+    open_runs,
+    strange_blobs,
+    strange_sessions,
+)
 
 SESSIONS, MESSAGES = 6, 70
 
@@ -130,6 +139,84 @@ def test_a_store_at_work_is_seen(source):
     run = {"run_id": schema.new_owned_id(session), "session_id": session, "open": "run", "created_at": schema.iso()}
     source.records.commit([Put(schema.RUNS, run, ABSENT)])
     assert open_runs(source.records) == 1
+
+
+def test_what_the_target_has_of_its_own_is_seen(source, target):
+    def strange():
+        found = list(strange_blobs(source.blobs, target.blobs))
+        return found, list(strange_sessions(source.records, target.records))
+
+    assert strange() == ([], [])
+    copy(source, target)
+    assert strange() == ([], [])
+    for key in ("0", "artifacts/0", "messages/x", "zzz"):
+        target.blobs.put(key, io.BytesIO(b"x"))
+    kept = SessionManager(target).create_session("somebody").session_id
+    assert strange() == (["0", "artifacts/0", "messages/x", "zzz"], [kept])
+
+
+def test_expiring_records_keep_their_time(source, target, monkeypatch):
+    session = SessionManager(source).list_sessions("user 0")[0].session_id
+    store = ArtifactStore(source)
+    kept, gone = (store.store_artifact("x", session, "toy", ttl=ttl) for ttl in (10_000, 100))
+    with monkeypatch.context() as patched:
+        for stores in (source, target):
+            patched.setattr(stores.records, "_clock", lambda: time.time() + 1_000)
+        copy(source, target)
+    found = target.records.get(schema.ARTIFACTS, kept).record
+    assert found == source.records.get(schema.ARTIFACTS, kept).record
+    assert target.records.get(schema.ARTIFACTS, gone) is None
+
+
+def test_records_that_expire_while_they_are_copied_are_no_damage(source, target, monkeypatch):
+    session = SessionManager(source).list_sessions("user 0")[0].session_id
+    ArtifactStore(source).store_artifact("x", session, "toy", ttl=100)
+    monkeypatch.setattr(target.records, "_clock", lambda: time.time() + 1_000)
+    assert copy(source, target).extra == []
+
+
+def test_what_a_store_does_not_keep_is_seen(source, target, monkeypatch):
+    put = target.blobs.put
+
+    def lying(key, stream, **more):
+        info = put(key, stream, **more)
+        put(key, io.BytesIO(b"something else"))
+        return info
+
+    monkeypatch.setattr(target.blobs, "put", lying)
+    with pytest.raises(CorruptData, match="is not what was written"):
+        copy(source, target)
+
+
+def test_records_that_vanish_from_the_target_are_missed(source, target, monkeypatch):
+    scan, lost = target.records.scan, []
+
+    def losing(table, **more):
+        page = scan(table, **more)
+        if table is schema.SESSIONS and not lost:
+            lost.append(page.items.pop())
+        return page
+
+    monkeypatch.setattr(target.records, "scan", losing)
+    with pytest.raises(CorruptData, match=f"dataops_sessions has {SESSIONS - 1} records in the target, {SESSIONS}"):
+        copy(source, target)
+
+
+def test_deep_reads_back_what_an_earlier_copy_brought(source, tmp_path, target):
+    copy(source, target)
+    path = next((tmp_path / "target" / "blobs" / "artifacts").rglob("*.blob"))
+    path.write_bytes(path.read_bytes().replace(b"number", b"numbar", 1))
+    assert copy(source, target).blobs == 0  # what is known of it has not changed
+    with pytest.raises(CorruptData):
+        copy_blobs(source.blobs, target.blobs, Copied(), deep=True)
+
+
+def test_only_what_is_new(source, target):
+    late = Copied()
+    copy_blobs(source.blobs, target.blobs, late, since=time.time() + 60)
+    assert (late.present, late.blobs) == (0, 0)
+    copy_blobs(source.blobs, target.blobs, late, since=time.time() - 60)
+    assert (late.present, late.blobs) == (0, 2 * SESSIONS)
 
 
 @pytest.mark.parametrize("after", [1, 3, 7, 12])
