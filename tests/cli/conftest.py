@@ -30,6 +30,10 @@ def logging_left_alone() -> Iterator[None]:
     structlog.contextvars.clear_contextvars()
 
 
+#: What is installed here beside the core, and blocked: a test sees what it installs itself.
+OURS = ("dataops-aws", "dataops-data-profiler", "dataops-jil-parser", "dataops-redis", "dataops-sql-lineage")
+
+
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path) -> Iterator[Path]:
     """A folder of installed distributions: the workflow `three_steps`, and no other of this machine."""
@@ -43,7 +47,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path) -> Iterato
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), root, os.environ.get("PYTHONPATH", "")]))
     for name in ("NO_COLOR", "FORCE_COLOR", "LOG_LEVEL", "LOG_FORMAT", "PYTHONDONTWRITEBYTECODE"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("DATAOPS_PLUGINS_BLOCK", "dataops-data-profiler,dataops-jil-parser,dataops-sql-lineage")
+    monkeypatch.setenv("DATAOPS_PLUGINS_BLOCK", ",".join(OURS))
     install_workflow(folder, "three_steps", STEPS, MANIFEST)
     yield folder
     for name in [m for m in sys.modules if m.split(".")[0] in ("three_steps", "apart", "broken_flow", "toy_commands")]:

@@ -108,8 +108,8 @@ def test_a_database_that_is_none_does_not_hide_the_blobs(dataops, used, home):
 @pytest.mark.parametrize(
     ("variable", "value", "check", "said"),
     [
-        ("DATAOPS_RECORDS_URL", "redis://:topsecret@localhost", "records", "no installed plugin brings the record"),
-        ("DATAOPS_BLOBS_URL", "s3://bucket", "blobs", "no installed plugin brings the blob store 's3'"),
+        ("DATAOPS_RECORDS_URL", "mongodb://:topsecret@localhost", "records", "no installed plugin brings the record"),
+        ("DATAOPS_BLOBS_URL", "gs://bucket", "blobs", "no installed plugin brings the blob store 'gs'"),
         ("DATAOPS_HOME", "/dev/null/home", "home", "home /dev/null/home cannot be made in /dev/null"),
         ("DATAOPS_LEASE_SECONDS", "never", "settings", "lease_seconds is a number of seconds above 0"),
         ("DATAOPS_PLUGINS_REQUIRE", "nothing_like_it", "plugins", "plugins.require names 'nothing_like_it'"),
