@@ -29,7 +29,14 @@ if TYPE_CHECKING:
 
 #: Which package brings what is not installed.
 PACKAGES: Final[Mapping[str, Mapping[str, str]]] = {
-    RECORDS: {"redis": "dataops-redis", "rediss": "dataops-redis", "dynamodb": "dataops-aws"},
+    RECORDS: {
+        "dynamodb": "dataops-aws",
+        **{
+            f"{scheme}{kind}": "dataops-redis"
+            for scheme in ("redis", "rediss")
+            for kind in ("", "+sentinel", "+cluster")
+        },
+    },
     BLOBS: {"s3": "dataops-aws"},
     MODELS: {"anthropic": "dataops-anthropic"},
     EXECUTORS: {},
