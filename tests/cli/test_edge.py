@@ -225,8 +225,8 @@ def test_a_corrupt_newer_or_unusable_database_is_one_line(site, dataops, home):
     nowhere = finish("sessions", "list", "--home", str(home / "file"))
     assert nowhere.returncode in (4, 5)
     assert "Traceback" not in nowhere.stderr
-    unknown = finish("sessions", "list", env={**os.environ, "DATAOPS_RECORDS_URL": "redis://localhost"})
-    assert (unknown.returncode, "pip install dataops-redis" in unknown.stderr) == (4, True)
+    unknown = finish("sessions", "list", env={**os.environ, "DATAOPS_RECORDS_URL": "mongodb://localhost"})
+    assert (unknown.returncode, "no installed plugin brings the record store 'mongodb'" in unknown.stderr) == (4, True)
 
 
 def test_commands_of_plugins(dataops, site):
