@@ -36,6 +36,7 @@ export PIP_BUILD_CONSTRAINT = constraints.txt
 
 # Servers that pip does not bring. REDIS=/usr/bin/redis-server takes one that is there (7.0 or newer).
 REDIS     ?= .tools/redis/redis-server
+DEBS      := redis-server redis-tools libjemalloc2 liblzf1 liblua5.1-0 lua-bitop lua-cjson
 DYNALITE  ?= .tools/dynalite/node_modules/.bin/dynalite
 
 .PHONY: demo test test-slow test-backends check bench campaign pins clean
@@ -57,7 +58,7 @@ test-backends: $(INSTALLED) $(REDIS) $(DYNALITE)
 # Unpacked and not installed: nothing of the machine changes, and nobody has to be root.
 .tools/redis/redis-server:
 	@rm -rf $(@D) && mkdir -p $(@D)
-	cd $(@D) && apt-get download -q redis-server redis-tools libjemalloc2 liblzf1 liblua5.1-0 lua-bitop lua-cjson
+	cd $(@D) && { apt-get download -q $(DEBS) || { apt-get update -q && apt-get download -q $(DEBS); }; }
 	@cd $(@D) && for package in *.deb; do dpkg -x "$$package" .; done && rm -- *.deb
 	@printf '#!/bin/sh\nexport LD_LIBRARY_PATH="%s"\nexec "%s/usr/bin/redis-server" "$$@"\n' \
 	"$$(dirname "$$(find $(abspath $(@D)) -name 'liblzf.so*' | head -n 1)")" $(abspath $(@D)) > $@
