@@ -9,6 +9,8 @@ A backend proves itself in ten lines of a test module; pytest and Hypothesis are
 
         def url(self, place):                         # place: an empty folder, another one for each test
             return f"mine://localhost/{place.name}"
+
+What more the suites try, and what a backend gives for it, is told by `dataops_core.testing.suite.Suite`.
 """
 
 from __future__ import annotations
@@ -19,19 +21,24 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dataops_core.testing.blob_suite import BlobStoreSuite
     from dataops_core.testing.clauses import failed_clauses
+    from dataops_core.testing.fault_proxy import FaultProxy
+    from dataops_core.testing.index_lag import IndexLag
     from dataops_core.testing.record_suite import RecordStoreSuite
 
 _LAZY = {
     "BlobStoreSuite": "blob_suite",
+    "FaultProxy": "fault_proxy",
+    "IndexLag": "index_lag",
     "RecordStoreSuite": "record_suite",
     "failed_clauses": "clauses",
 }
 
 #: Modules with assertions; pytest explains them when it is told before they are imported.
-_EXPLAINED = ("record_case", "record_commits", "record_limits", "record_listings", "record_machine", "record_processes",
-              "record_suite", "blob_case", "blob_clauses", "blob_machine", "blob_suite")  # fmt: skip
+_EXPLAINED = ("record_case", "record_commits", "record_limits", "record_listings", "record_machine", "record_network",
+              "record_processes", "record_scale", "record_suite", "record_values", "network_case",
+              "blob_case", "blob_clauses", "blob_machine", "blob_network", "blob_suite")  # fmt: skip
 
-__all__ = ["BlobStoreSuite", "RecordStoreSuite", "failed_clauses"]
+__all__ = ["BlobStoreSuite", "FaultProxy", "IndexLag", "RecordStoreSuite", "failed_clauses"]
 
 
 def __getattr__(name: str) -> Any:

@@ -52,8 +52,8 @@ def stall(store: BlobStore, say: Say, *, keys: list[str], size: int) -> None:
     store.put(last, Trickle(b"x" * size, piece=CHUNK, then=wait).stream())
 
 
-def store_and_replace(open_store: Callable[[], BlobStore], say: Say, *, package: str) -> None:
-    """Stores a blob and replaces another, killed one line later each time; says which were acknowledged."""
+def store_and_replace(open_store: Callable[[], BlobStore], say: Say, *, package: str, at_most: int) -> None:
+    """Stores a blob and replaces another, killed at another line each time; says which were acknowledged."""
 
     def act(number: int) -> Callable[[], Any]:
         store = open_store()
@@ -66,7 +66,7 @@ def store_and_replace(open_store: Callable[[], BlobStore], say: Say, *, package:
         return both
 
     open_store().close()  # imports what every attempt would import anew
-    killed_at_every_step(package, act, say)
+    killed_at_every_step(package, act, say, at_most)
 
 
 store_and_replace.opens_itself = True  # type: ignore[attr-defined]

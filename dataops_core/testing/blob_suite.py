@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from dataops_core.contracts.blobs import CHUNK, BlobStore
@@ -16,51 +14,22 @@ from dataops_core.errors import CorruptData
 from dataops_core.testing.blob_case import in_pieces, listed, load, store_bytes
 from dataops_core.testing.blob_clauses import Blobs, content
 from dataops_core.testing.blob_machine import BlobMachine
+from dataops_core.testing.blob_network import BlobNetwork
 from dataops_core.testing.child import Child, Place, together
+from dataops_core.testing.suite import Suite, needs
 
 
-class BlobStoreSuite(Blobs):
-    """Every clause of the blob store's contract. Subclass it in a test module and say what `plugin` and `url` are.
-
-    Attributes:
-        plugin: the module whose `dataops_blob_store` opens the backend.
-        processes: how many processes work at once.
-        machine: settings of the state machine; `DATAOPS_SUITE_EXAMPLES` sets the number of its runs.
-    """
-
-    plugin: str
-    processes = 4
-    machine = settings(
-        max_examples=int(os.environ.get("DATAOPS_SUITE_EXAMPLES", "30")),
-        stateful_step_count=15,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
-
-    def url(self, place: Path) -> str:
-        """Returns the URL of a store that is empty and nobody else's.
-
-        Args:
-            place: an empty folder, another one for each test; its name is unique.
-        """
-        raise NotImplementedError
+class BlobStoreSuite(Suite, Blobs, BlobNetwork):
+    """Every clause of the blob store's contract. Subclass it in a test module and say what `plugin` and `url` are."""
 
     def corrupt(self, place: Path, key: str) -> None:
-        """Changes one byte of a stored blob behind the store's back; a store of which this is impossible says so.
+        """Changes one byte of a stored blob behind the store's back; offers the capability `damage`.
 
         Args:
             place: the folder that `url` was given.
             key: which blob.
-
-        Raises:
-            NotImplementedError: it cannot be done; the clause is then reported as skipped.
         """
         raise NotImplementedError
-
-    @pytest.fixture
-    def place(self, tmp_path: Path) -> Place:
-        """Where the store of this test is."""
-        return Place(self.plugin, self.url(tmp_path))
 
     @pytest.fixture
     def store(self, place: Place) -> Iterator[BlobStore]:
@@ -80,7 +49,7 @@ class BlobStoreSuite(Blobs):
     def test_model(self, store: BlobStore) -> None:
         """A state machine compares the store with a model."""
         machine = type("BlobMachine", (BlobMachine,), {"store": store})
-        run_state_machine_as_test(cast(Any, machine), settings=self.machine)
+        run_state_machine_as_test(cast(Any, machine), settings=self.looks())
 
     def test_preparing_twice_does_nothing_more(self, store: BlobStore, other: BlobStore) -> None:
         store_bytes(store, "a", b"x")
@@ -100,14 +69,12 @@ class BlobStoreSuite(Blobs):
         store.close()
         assert load(other, "a") == b"x"
 
+    @needs("damage")
     def test_a_damaged_blob_is_noticed(self, store: BlobStore, tmp_path: Path) -> None:
         for key, data in (("small", b"content"), ("large", content(3 * CHUNK)), ("fine", b"fine")):
             store_bytes(store, key, data)
-        try:
-            for key in ("small", "large"):
-                self.corrupt(tmp_path, key)
-        except NotImplementedError:
-            pytest.skip(f"{type(self).__name__} does not say how to damage a blob")
+        for key in ("small", "large"):
+            self.corrupt(tmp_path, key)
         for key in ("small", "large"):
             with pytest.raises(CorruptData, match=key):
                 load(store, key)
@@ -119,6 +86,7 @@ class BlobStoreSuite(Blobs):
         assert listed(store) == ["fine", "large", "small"]
         assert load(store, "fine") == b"fine"
 
+    @needs("processes")
     def test_one_of_many_processes_creates_a_blob(self, store: BlobStore, place: Place) -> None:
         keys = [f"k/{n}" for n in range(25)]
         said = together([Child(place, "blob_jobs.create", keys=keys, me=str(n)) for n in range(self.processes)])
@@ -127,11 +95,13 @@ class BlobStoreSuite(Blobs):
         for key in keys:
             assert load(store, key) == winners[key].encode() * 5_000
 
+    @needs("processes")
     def test_processes_never_see_two_versions_mixed(self, store: BlobStore, place: Place) -> None:
         said = together([Child(place, "blob_jobs.replace", key="a", me=letter, times=15) for letter in "xyz"])
         assert said == [[15], [15], [15]]
         assert len(set(load(store, "a"))) == 1
 
+    @needs("processes")
     def test_a_kill_in_the_middle_leaves_nothing_to_see(self, store: BlobStore, place: Place) -> None:
         for size in (100, 6 * CHUNK):
             child = Child(place, "blob_jobs.stall", keys=[f"{size}/a", f"{size}/b"], size=size)
@@ -145,10 +115,11 @@ class BlobStoreSuite(Blobs):
             assert listed(store, f"{size}/") == [f"{size}/a"]
             store_bytes(store, f"{size}/b", b"afterwards", if_absent=True)
 
+    @needs("processes")
     def test_a_kill_at_every_step_leaves_all_or_nothing(self, store: BlobStore, place: Place) -> None:
-        (attempts,) = together([Child(place, "blob_jobs.store_and_replace")])
+        (attempts,) = together([Child(place, "blob_jobs.store_and_replace", at_most=self.kills)])
         assert len(attempts) > 5, "the backend's code was not seen at work"
-        assert attempts[-1][1], "the last attempt is the one that was not killed"
+        assert attempts[0][1] and attempts[-1][1], "the first attempt and the last are not killed"
         new = b"new" * 1_000
         for number, acknowledged in attempts:
             keys = listed(store, f"{number}/")

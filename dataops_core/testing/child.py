@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -42,10 +43,11 @@ class Child:
     Args:
         place: where the store is.
         job: `module.function` of this package; the module's name says which kind of store it gets.
+        skew: seconds by which the process's clock (`time.time`) is ahead.
         arguments: JSON, handed to the job.
     """
 
-    def __init__(self, place: Place, job: str, **arguments: Any) -> None:
+    def __init__(self, place: Place, job: str, *, skew: float = 0.0, **arguments: Any) -> None:
         self.job = job
         self._process = subprocess.Popen(
             [sys.executable, "-m", "dataops_core.testing.child"],
@@ -54,7 +56,7 @@ class Child:
             text=True,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         )
-        request = {"plugin": place.plugin, "url": place.url, "job": job, "arguments": arguments}
+        request = {"plugin": place.plugin, "url": place.url, "job": job, "skew": skew, "arguments": arguments}
         self._send(json.dumps(request))
 
     def ready(self) -> None:
@@ -103,45 +105,57 @@ def together(children: Sequence[Child]) -> list[list[Any]]:
     return [child.result() for child in children]
 
 
-def killed_at_every_step(package: str, act: Callable[[int], Callable[[], Any]], say: Callable[[Any], None]) -> None:
-    """Does something again and again in processes of its own, each killed one line of the backend's code later.
+def killed_at_every_step(
+    package: str, act: Callable[[int], Callable[[], Any]], say: Callable[[Any], None], at_most: int
+) -> None:
+    """Does something again and again in processes of its own, each killed some lines of the backend's code later.
 
     Args:
         package: the package whose lines are counted.
         act: is handed the number of the attempt; returns a function whose lines are counted.
-        say: is told `[number, acknowledged]`; the attempt that is not killed any more is the last one.
+        say: is told `[number, acknowledged]` of each attempt; the first and the last are not killed.
+        at_most: how many lines are chosen, spread evenly over all; every line where there are no more.
     """
-    number = 0
-    finished = False
-    while not finished:
-        number += 1
-        mine, theirs = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            _die_after(number, package, act, theirs)
-        os.close(theirs)
-        acknowledged = os.read(mine, 1) == b"y"
-        os.close(mine)
-        _, status = os.waitpid(pid, 0)
-        finished = not os.WIFSIGNALED(status)
-        assert not finished or os.WEXITSTATUS(status) == 0, f"attempt {number} failed by itself"
-        say([number, acknowledged])
+    lines, acknowledged = _attempt(0, None, package, act)
+    say([0, acknowledged])
+    chosen = min(lines, at_most)
+    for number in (1 + turn * lines // chosen for turn in range(chosen)):
+        say([number, _attempt(number, number, package, act)[1]])
+    say([lines + 1, _attempt(lines + 1, None, package, act)[1]])
 
 
-def _die_after(number: int, package: str, act: Callable[[int], Callable[[], Any]], out: int) -> None:
+def _attempt(
+    number: int, dies_after: int | None, package: str, act: Callable[[int], Callable[[], Any]]
+) -> tuple[int, bool]:
+    """Acts in a process of its own; returns how many lines it ran, and whether it came to its end."""
+    mine, theirs = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        _run(number, dies_after, package, act, theirs)
+    os.close(theirs)
+    with os.fdopen(mine, "rb") as pipe:
+        said = pipe.read()
+    _, status = os.waitpid(pid, 0)
+    killed = os.WIFSIGNALED(status)
+    assert killed or os.WEXITSTATUS(status) == 0, f"attempt {number} failed by itself"
+    assert not killed or dies_after is not None, f"attempt {number} was killed by somebody else"
+    return int(said or 0), bool(said)
+
+
+def _run(number: int, dies_after: int | None, package: str, act: Callable[[int], Callable[[], Any]], out: int) -> None:
     import signal
     import traceback
 
-    left = number
+    lines = 0
 
     def trace(frame: Any, event: str, _: Any) -> Any:
-        nonlocal left
+        nonlocal lines
         name = frame.f_globals.get("__name__", "")
         if name != package and not name.startswith(package + "."):
             return None
         if event == "line":
-            left -= 1
-            if left == 0:
+            lines += 1
+            if lines == dies_after:
                 os.kill(os.getpid(), signal.SIGKILL)
         return trace
 
@@ -150,7 +164,7 @@ def _die_after(number: int, package: str, act: Callable[[int], Callable[[], Any]
         sys.settrace(trace)
         finish()
         sys.settrace(None)
-        os.write(out, b"y")
+        os.write(out, b"%d" % lines)
         os._exit(0)
     except BaseException:
         traceback.print_exc()
@@ -161,6 +175,9 @@ def main() -> None:
     """Does the job that standard input names."""
     request = json.loads(sys.stdin.readline())
     module, function = request["job"].split(".")
+    if request["skew"]:  # before the backend is imported, which may keep the function
+        clock = time.time
+        time.time = lambda: clock() + request["skew"]
     place = Place(request["plugin"], request["url"])
     job = getattr(import_module(f"dataops_core.testing.{module}"), function)
 

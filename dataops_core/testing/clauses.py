@@ -5,27 +5,33 @@ from __future__ import annotations
 import inspect
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from dataops_core.testing.fault_proxy import FaultProxy
+
+if TYPE_CHECKING:
+    from dataops_core.testing.suite import Suite
 
 
-def clauses(suite: type) -> Iterator[tuple[str, str, dict[str, Any]]]:
+def clauses(suite: type[Suite]) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Yields every clause that works within one process: its name, its method's name, and its parameters."""
     for method, function in inspect.getmembers(suite, inspect.isfunction):
         # A clause that needs other processes asks where the store is.
         if not method.startswith("test_") or "place" in inspect.signature(function).parameters:
             continue
-        marks = [mark for mark in getattr(function, "pytestmark", []) if mark.name == "parametrize"]
-        if not marks:
-            yield method, method, {}
-        for mark in marks:
-            argument, values = mark.args
-            for value in values:
-                yield f"{method}[{value!r:.30}]", method, {argument: value}
+        if suite.lacks(function) is not None:
+            continue
+        marks = [mark.args for mark in getattr(function, "pytestmark", []) if mark.name == "parametrize"]
+        for values in product(*(values for _, values in marks)):
+            parameters = {argument: value for (argument, _), value in zip(marks, values, strict=True)}
+            yield method + "".join(f"[{value!r:.30}]" for value in values), method, parameters
 
 
 def failed_clauses(
-    suite: type, open_pair: Callable[[Path], tuple[Any, Any]], *, only: str = "", within: str | None = None
+    suite: type[Suite], open_pair: Callable[[Path], tuple[Any, Any]], *, only: str = "", within: str | None = None
 ) -> dict[str, BaseException]:
     """Runs the clauses that work within one process, each on a new store.
 
@@ -47,10 +53,14 @@ def failed_clauses(
         raise LookupError(f"{suite.__name__} has no clause {only!r}")
     for name, method, parameters in chosen:
         instance = suite()
-        with tempfile.TemporaryDirectory(dir=within) as folder:
+        with tempfile.TemporaryDirectory(dir=within) as folder, ExitStack() as used:
             store, other = open_pair(Path(folder))
             given = {"store": store, "other": other, "tmp_path": Path(folder), **parameters}
             wanted = inspect.signature(getattr(instance, method)).parameters
+            if "through" in wanted:
+                proxy = used.enter_context(FaultProxy(*instance.upstream(Path(folder))).running())
+                through = used.enter_context(closing(instance.proxied(Path(folder), proxy.port)))
+                given |= {"proxy": proxy, "through": through}
             try:
                 getattr(instance, method)(**{argument: given[argument] for argument in wanted})
             except (KeyboardInterrupt, SystemExit):
@@ -58,6 +68,7 @@ def failed_clauses(
             except BaseException as error:  # what pytest raises is no Exception
                 failed[name] = error
             finally:
+                used.close()
                 other.close()
                 store.close()
     return failed

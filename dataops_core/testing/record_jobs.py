@@ -54,6 +54,11 @@ def watch(store: RecordStore, say: Say, *, until: int) -> None:
     say(looks)
 
 
+def look(store: RecordStore, say: Say, *, names: list[str]) -> None:
+    """Says which records it sees, and what time it is by the clock that decides expiry."""
+    say({"seen": [name for name in names if store.get(RECORDS, name)], "now": store.now()})
+
+
 def append(store: RecordStore, say: Say, *, text: str) -> None:
     """Appends rows until it is killed; says each number once its commit is acknowledged."""
     while True:
@@ -68,8 +73,8 @@ def append(store: RecordStore, say: Say, *, text: str) -> None:
         say(number)
 
 
-def replace(open_store: Callable[[], RecordStore], say: Say, *, package: str) -> None:
-    """Replaces two records by two others, killed one line later each time; says which were acknowledged."""
+def replace(open_store: Callable[[], RecordStore], say: Say, *, package: str, at_most: int) -> None:
+    """Replaces two records by two others, killed at another line each time; says which were acknowledged."""
 
     def act(number: int) -> Callable[[], Any]:
         store = open_store()
@@ -84,7 +89,7 @@ def replace(open_store: Callable[[], RecordStore], say: Say, *, package: str) ->
         return lambda: store.commit(writes)
 
     open_store().close()  # imports what every attempt would import anew
-    killed_at_every_step(package, act, say)
+    killed_at_every_step(package, act, say, at_most)
 
 
 replace.opens_itself = True  # type: ignore[attr-defined]

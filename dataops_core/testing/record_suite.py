@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from dataops_core.contracts.records import RecordStore
@@ -21,39 +18,20 @@ from dataops_core.testing.record_commits import Commits
 from dataops_core.testing.record_limits import Limits
 from dataops_core.testing.record_listings import Listings
 from dataops_core.testing.record_machine import RecordMachine
+from dataops_core.testing.record_network import Network
 from dataops_core.testing.record_processes import Processes
+from dataops_core.testing.record_scale import Scale
+from dataops_core.testing.record_values import Values
+from dataops_core.testing.suite import Suite
 
 
-class RecordStoreSuite(Commits, Limits, Listings, Processes):
+class RecordStoreSuite(Suite, Commits, Limits, Values, Listings, Scale, Processes, Network):
     """Every clause of the record store's contract. Subclass it in a test module and say what `plugin` and `url` are.
 
     Attributes:
-        plugin: the module whose `dataops_record_store` opens the backend.
         lag_seconds: how long an index may lag, for a store without the capability `consistent_query`.
-        processes: how many processes work at once.
-        machine: settings of the state machine; `DATAOPS_SUITE_EXAMPLES` sets the number of its runs.
+        many: how many records the clauses about size write.
     """
-
-    plugin: str
-    machine = settings(
-        max_examples=int(os.environ.get("DATAOPS_SUITE_EXAMPLES", "25")),
-        stateful_step_count=20,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
-
-    def url(self, place: Path) -> str:
-        """Returns the URL of a store that is empty and nobody else's.
-
-        Args:
-            place: an empty folder, another one for each test; its name is unique.
-        """
-        raise NotImplementedError
-
-    @pytest.fixture
-    def place(self, tmp_path: Path) -> Place:
-        """Where the store of this test is."""
-        return Place(self.plugin, self.url(tmp_path))
 
     @pytest.fixture
     def store(self, place: Place) -> Iterator[RecordStore]:
@@ -73,7 +51,7 @@ class RecordStoreSuite(Commits, Limits, Listings, Processes):
     def test_model(self, store: RecordStore) -> None:
         """A state machine compares the store with a model."""
         machine = type("RecordMachine", (RecordMachine,), {"store": store})
-        run_state_machine_as_test(cast(Any, machine), settings=self.machine)
+        run_state_machine_as_test(cast(Any, machine), settings=self.looks())
 
     def test_preparing_twice_does_nothing_more(self, store: RecordStore, other: RecordStore) -> None:
         stored = put(store, {"id": "r1"})

@@ -16,6 +16,7 @@ from tests.storage.processes import MEMORY
 
 class TestFileBlobs(BlobStoreSuite):
     plugin = "dataops_core.storage.file_blobs"
+    kills = 10_000  # every line
 
     @pytest.fixture
     def tmp_path(self) -> Iterator[Path]:

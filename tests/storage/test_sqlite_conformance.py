@@ -15,6 +15,8 @@ from tests.storage.processes import MEMORY
 
 class TestSqliteRecords(RecordStoreSuite):
     plugin = "dataops_core.storage.sqlite_records"
+    processes = 8
+    kills = 10_000  # every line
 
     @pytest.fixture
     def tmp_path(self) -> Iterator[Path]:
