@@ -123,7 +123,7 @@ def _kept(name: str) -> int:
 
         return _live_bytes(Path(os.environ["DATAOPS_HOME"], "dataops.db"))
     if name == "redis":
-        return int(records.client.info("memory")["used_memory"])  # type: ignore[attr-defined]
+        return int(records.redis.client.info("memory")["used_memory"])  # type: ignore[attr-defined]
     from dataops_aws.items import encode
 
     from dataops_core.contracts.records import encode_record

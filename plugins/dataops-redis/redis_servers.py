@@ -88,6 +88,11 @@ class Server:
             self.process.wait(timeout=20)
             self.process = None
 
+    def signal(self, number: int) -> None:
+        """Sends its process a signal."""
+        if self.process is not None:
+            self.process.send_signal(number)
+
 
 @contextmanager
 def server(folder: Path, *options: str, durable: bool = True, client: dict[str, Any] | None = None) -> Iterator[Server]:

@@ -10,19 +10,22 @@ from redis import exceptions as of_redis
 from dataops_core.contracts.records import Finding
 from dataops_core.errors import DataOpsError
 from dataops_redis.addresses import Address
-from dataops_redis.failures import explained
+from dataops_redis.connection import Connection
 
 _OLDEST: Final = (6, 2)
 _HERE: Final = ("localhost", "127.0.0.1", "::1")
 
 
-def examine(client: Any, address: Address) -> list[Finding]:
+def examine(redis: Connection) -> list[Finding]:
     """Returns what is right and wrong with the server, or with each primary of a cluster, a line each."""
     try:
-        return [*_whole(client, address), *(line for who, info in _servers(client, address) for line in _of(who, info))]
-    except (of_redis.RedisError, OSError) as error:
-        told: DataOpsError = explained(error, str(address))
-        return [Finding("error", told.message, told.hint)]
+        return redis.ask(lambda client: _findings(client, redis.address))
+    except DataOpsError as error:
+        return [Finding("error", error.message, error.hint)]
+
+
+def _findings(client: Any, address: Address) -> list[Finding]:
+    return [*_whole(client, address), *(line for who, info in _servers(client, address) for line in _of(who, info))]
 
 
 def _whole(client: Any, address: Address) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from dataops_core.contracts.records import (
@@ -25,6 +26,7 @@ from dataops_core.contracts.records import (
 )
 from dataops_core.errors import Conflict, Unreachable
 from dataops_redis.clock import Clock
+from dataops_redis.connection import LOST, Connection
 from dataops_redis.keys import TIME_DIGITS, Names, entry_name
 from dataops_redis.scripts import script
 
@@ -40,13 +42,13 @@ class Commits:
     """Commits to one Redis.
 
     Args:
-        client: of redis-py.
+        redis: where.
         names: of the keys.
         clock: of the server.
     """
 
-    def __init__(self, client: Any, names: Names, clock: Clock) -> None:
-        self._client, self._names, self._clock = client, names, clock
+    def __init__(self, redis: Connection, names: Names, clock: Clock) -> None:
+        self._redis, self._names, self._clock = redis, names, clock
 
     def commit(self, writes: Sequence[Write]) -> list[str]:
         """Applies all writes or none; see the contract."""
@@ -58,12 +60,12 @@ class Commits:
         keys = [name for write in writes for name in self._keys(write)]
         for _ in range(_TIMES):
             self._write_entries(writes, entries, fresh)
-            answer = script("commit").run(self._client, keys, _arguments(writes, bodies, entries))
+            answer = script("commit").run(self._redis, keys, _arguments(writes, bodies, entries))
             verdict = answer[0].decode()
             if verdict == "entries":
                 fresh = [int(position) for position in answer[1:]]
                 self._write_entries(writes, entries, fresh)
-                answer = script("commit").run(self._client, keys, _arguments(writes, bodies, entries))
+                answer = script("commit").run(self._redis, keys, _arguments(writes, bodies, entries))
                 verdict = answer[0].decode()
             if verdict == "refused":
                 position = int(answer[1])
@@ -89,28 +91,39 @@ class Commits:
         """Writes the entries of some writes, each with an id of its own, in one go."""
         if not positions:
             return
-        now = int(self._clock.now(self._client) * 1e6)
-        with self._client.pipeline(transaction=False) as pipeline:
-            for position in positions:
-                write = writes[position]
-                for entry in entries[position]:
-                    entry[3] = f"{now:0{TIME_DIGITS}x}{secrets.token_hex(8)}"
-                    name = entry_name(entry[2], key_of(write)) + entry[3].encode()
-                    pipeline.zadd(self._names.index(write.table, entry[0], entry[1]), {name: 0})
-            pipeline.execute()
+        now = int(self._clock.now() * 1e6)
+        places: list[tuple[bytes, bytes]] = []
+        for position in positions:
+            write = writes[position]
+            for entry in entries[position]:
+                entry[3] = f"{now:0{TIME_DIGITS}x}{secrets.token_hex(8)}"
+                name = entry_name(entry[2], key_of(write)) + entry[3].encode()
+                places.append((self._names.index(write.table, entry[0], entry[1]), name))
+
+        def add(client: Any) -> None:
+            with client.pipeline(transaction=False) as pipeline:
+                for key, name in places:
+                    pipeline.zadd(key, {name: 0})
+                pipeline.execute()
+
+        self._redis.ask(add)
 
     def _leave(self, writes: Sequence[Write], gone: Sequence[bytes]) -> None:
-        """Takes the entries away that no record bears any more: nobody can come to bear one again."""
+        """Takes the entries away that no record bears any more: nobody can come to bear one again.
+
+        What is not taken away now is passed over by queries, and swept.
+        """
         if not gone:
             return
-        with self._client.pipeline(transaction=False) as pipeline:
-            for at in range(0, len(gone), 5):
-                index, value, sort, id_, position = (part.decode() for part in gone[at : at + 5])
-                write = writes[int(position)]
-                pipeline.zrem(
-                    self._names.index(write.table, index, value), entry_name(sort, key_of(write)) + id_.encode()
-                )
-            # What is not taken away now is passed over by queries, and swept.
+        places: list[tuple[bytes, bytes]] = []
+        for at in range(0, len(gone), 5):
+            index, value, sort, id_, position = (part.decode() for part in gone[at : at + 5])
+            write = writes[int(position)]
+            name = entry_name(sort, key_of(write)) + id_.encode()
+            places.append((self._names.index(write.table, index, value), name))
+        with suppress(*LOST), self._redis.client.pipeline(transaction=False) as pipeline:
+            for key, name in places:
+                pipeline.zrem(key, name)
             pipeline.execute(raise_on_error=False)
 
 

@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from redis import exceptions as of_redis
 
 from dataops_core.errors import ConfigError, DataOpsError, Unreachable
 
 _AGAIN = "a commit that is sent again is recognised"
-
-
-@contextmanager
-def told(place: str) -> Iterator[None]:
-    """Within the block, what redis-py raises becomes an error that names `place`."""
-    try:
-        yield
-    except (of_redis.RedisError, OSError) as error:
-        raise explained(error, place) from error
 
 
 def explained(error: Exception, place: str) -> DataOpsError:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import threading
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -15,14 +13,15 @@ from dataops_core.errors import InvalidValue
 from dataops_redis.addresses import Address
 from dataops_redis.clock import Clock
 from dataops_redis.commits import Commits
-from dataops_redis.connection import connect
-from dataops_redis.failures import told
+from dataops_redis.connection import Connection
 from dataops_redis.keys import Entry, Names, entry_of, unpacked
 from dataops_redis.scripts import script
 
 #: Records that one step of a range looks at, and bytes after which it ends.
 _STEP: Final = 250
 _STEP_BYTES: Final = 4_000_000
+#: Keys that one step of a scan looks at, at most, where none of them is a record.
+_SCANNED: Final = 1_000
 
 
 class RedisRecords:
@@ -36,38 +35,25 @@ class RedisRecords:
     capabilities = frozenset({"store_clock"})
 
     def __init__(self, address: Address, tables: Sequence[Table]) -> None:
-        self.address = address
-        self.place = str(address)
+        self.redis = Connection(address)
         self.tables = {table.name: table for table in tables}
         self.names = Names(address.prefix)
-        self.clock = Clock()
-        self._lock = threading.Lock()
-        self._opened: Any = None
-        self._pid = 0
-
-    @property
-    def client(self) -> Any:
-        """The client, made once a process."""
-        with self._lock:
-            if self._opened is None or self._pid != os.getpid():
-                self._opened, self._pid = connect(self.address), os.getpid()
-            return self._opened
+        self.clock = Clock(self.redis)
 
     # Reading
 
     def get(self, table: Table, partition: str, sort: str | None = None) -> Stored | None:
         """Returns the newest version of one record, or None when it is absent or expired."""
         check_key(self._declared(table), partition, sort)
-        with told(self.place):
-            value = self.client.get(self.names.record(table, partition, sort))
-        return None if value is None else unpacked(value, self.place)[0]
+        value = self.redis.ask(lambda client: client.get(self.names.record(table, partition, sort)))
+        return None if value is None else unpacked(value, self.redis.place)[0]
 
     def get_many(self, table: Table, keys: Sequence[Key]) -> list[Stored | None]:
         """Returns what `get` would return for each key, in order."""
         for partition, sort in keys:
             check_key(self._declared(table), partition, sort)
         values = self.values_of([self.names.record(table, *key) for key in keys])
-        return [None if value is None else unpacked(value, self.place)[0] for value in values]
+        return [None if value is None else unpacked(value, self.redis.place)[0] for value in values]
 
     def range(
         self,
@@ -87,11 +73,9 @@ class RedisRecords:
         found: list[Stored] = []
         while limit is None or len(found) < limit:
             step = _STEP if limit is None else min(limit - len(found), _STEP)
-            with told(self.place):
-                more, last, *pairs = script("range").run(
-                    self.client, keys, [low, high, int(newest_first), step, _STEP_BYTES]
-                )
-            found += [unpacked(value, self.place)[0] for value in pairs[1::2]]
+            bounds = [low, high, int(newest_first), step, _STEP_BYTES]
+            more, last, *pairs = script("range").run(self.redis, keys, bounds)
+            found += [unpacked(value, self.redis.place)[0] for value in pairs[1::2]]
             if not more:
                 break
             if newest_first:
@@ -138,12 +122,13 @@ class RedisRecords:
             node, position, texts = _read_cursor(cursor, list)
             left = [_bytes(text) for text in texts]
         while True:
-            nodes = self.servers()
+            nodes, count = self.servers(), size
             while len(left) < size and node < len(nodes):
-                with told(self.place):
-                    position, more = nodes[node](cursor=position, match=self.names.records_of(table), count=size)
+                position, more = nodes[node](cursor=position, match=self.names.records_of(table), count=count)
                 left += [name for name in more if name not in left]
                 node += not position
+                # Where others keep much here, few keys are ours. What is found beyond a page rides in the cursor.
+                count = size if more else min(2 * count, max(size, _SCANNED))
             taken, left = left[:size], left[size:]
             keys = [key for name in taken if (key := self.names.key_in(table, name)) is not None]
             found = [stored for stored in self.get_many(table, keys) if stored is not None]
@@ -158,41 +143,34 @@ class RedisRecords:
         """Applies all writes or none; see the contract."""
         for write in writes:
             self._declared(write.table)
-        with told(self.place):
-            return Commits(self.client, self.names, self.clock).commit(writes)
+        return Commits(self.redis, self.names, self.clock).commit(writes)
 
     # Care
 
     def prepare(self) -> list[str]:
         """Creates nothing, since Redis needs nothing created; asks whether the server is there."""
-        with told(self.place):
-            self.client.ping()
+        self.redis.ask(lambda client: client.ping())
         return []
 
     def check(self) -> list[Finding]:
         """Says what is wrong with the server, and what may be lost there."""
         from dataops_redis.check import examine
 
-        return examine(self.client, self.address)
+        return examine(self.redis)
 
     def sweep(self, grace: float, *, dry_run: bool = False) -> list[Swept]:
         """Removes index entries that no record bears, and names of records that have expired."""
         from dataops_redis.sweeping import sweep
 
-        with told(self.place):
-            return sweep(self, grace, dry_run=dry_run)
+        return sweep(self, grace, dry_run=dry_run)
 
     def now(self) -> float:
         """Returns the server's clock, in seconds since 1970, UTC."""
-        with told(self.place):
-            return self.clock.now(self.client)
+        return self.clock.now()
 
     def close(self) -> None:
         """Releases connections; safe to call twice."""
-        with self._lock:
-            if self._opened is not None and self._pid == os.getpid():
-                self._opened.close()
-            self._opened = None
+        self.redis.close()
 
     # Within
 
@@ -202,44 +180,52 @@ class RedisRecords:
         return table
 
     def values_of(self, names: Sequence[bytes]) -> list[bytes | None]:
-        if not names:
-            return []
-        with told(self.place), self.client.pipeline(transaction=False) as pipeline:
-            for name in names:
-                pipeline.get(name)
-            values: list[bytes | None] = pipeline.execute()
-            return values
+        """Returns what is kept under some names."""
+
+        def read(client: Any) -> list[bytes | None]:
+            with client.pipeline(transaction=False) as pipeline:
+                for name in names:
+                    pipeline.get(name)
+                values: list[bytes | None] = pipeline.execute()
+                return values
+
+        return self.redis.ask(read) if names else []
 
     def listed(self, key: bytes, after: bytes | None, newest_first: bool, count: int) -> list[bytes]:
         """Returns the next names of an index."""
-        with told(self.place):
-            if newest_first:
-                top = b"+" if after is None else b"(" + after
-                found: list[bytes] = self.client.zrevrangebylex(key, top, b"-", start=0, num=count)
-            else:
-                found = self.client.zrangebylex(key, b"-" if after is None else b"(" + after, b"+", start=0, num=count)
+        least, most = b"-", b"+"
+        if after is not None and newest_first:
+            most = b"(" + after
+        elif after is not None:
+            least = b"(" + after
+        found: list[bytes] = self.redis.ask(
+            lambda client: (
+                client.zrevrangebylex(key, most, least, start=0, num=count)
+                if newest_first
+                else client.zrangebylex(key, least, most, start=0, num=count)
+            )
+        )
         return found
 
     def _borne(self, raw: bytes, index: str, value: str, entry: Entry) -> Stored | None:
         """Returns the record when it bears the entry: what another version left behind does not count."""
-        stored, entries = unpacked(raw, self.place)
+        stored, entries = unpacked(raw, self.redis.place)
         return stored if [index, value, entry.sort, entry.id] in entries else None
 
     def servers(self) -> list[Callable[..., Any]]:
         """Returns what scans the keys of each server, in an order that stays."""
-        client = self.client
-        if self.address.kind != "cluster":
-            return [client.scan]
+        if self.redis.address.kind != "cluster":
+            return [lambda **arguments: self.redis.ask(lambda client: client.scan(**arguments))]
 
         def of(node: Any) -> Callable[..., Any]:
             def scan(**arguments: Any) -> Any:
-                positions, names = client.scan(**arguments, target_nodes=node)
+                positions, names = self.redis.ask(lambda client: client.scan(**arguments, target_nodes=node))
                 return next(iter(positions.values())), names
 
             return scan
 
-        with told(self.place):
-            return [of(node) for node in sorted(client.get_primaries(), key=lambda node: str(node.name))]
+        nodes = self.redis.ask(lambda client: client.get_primaries())
+        return [of(node) for node in sorted(nodes, key=lambda node: str(node.name))]
 
 
 def _page_size(limit: int) -> int:

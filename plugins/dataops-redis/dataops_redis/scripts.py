@@ -6,9 +6,12 @@ import hashlib
 from collections.abc import Sequence
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from redis import exceptions as of_redis
+
+if TYPE_CHECKING:
+    from dataops_redis.connection import Connection
 
 
 class Script:
@@ -18,12 +21,16 @@ class Script:
         self.text = resources.files("dataops_redis").joinpath(f"{name}.lua").read_text(encoding="utf-8")
         self.digest = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
-    def run(self, client: Any, keys: Sequence[bytes], arguments: Sequence[Any]) -> Any:
-        """Runs it on keys of one slot."""
-        try:
-            return client.evalsha(self.digest, len(keys), *keys, *arguments)
-        except of_redis.NoScriptError:
-            return client.eval(self.text, len(keys), *keys, *arguments)
+    def run(self, redis: Connection, keys: Sequence[bytes], arguments: Sequence[Any]) -> Any:
+        """Runs it on keys of one slot; harmless when it is run twice."""
+
+        def run(client: Any) -> Any:
+            try:
+                return client.evalsha(self.digest, len(keys), *keys, *arguments)
+            except of_redis.NoScriptError:
+                return client.eval(self.text, len(keys), *keys, *arguments)
+
+        return redis.ask(run)
 
 
 @cache

@@ -68,10 +68,10 @@ def _sweep_index(store: RedisRecords, table: Table, index: str, key: bytes, olde
         gone = [
             name
             for name, entry, raw in zip(old, entries, values, strict=True)
-            if raw is None or [index, value, entry.sort, entry.id] not in unpacked(raw, store.place)[1]
+            if raw is None or [index, value, entry.sort, entry.id] not in unpacked(raw, store.redis.place)[1]
         ]
         if gone and not dry_run:
-            store.client.zrem(key, *gone)
+            store.redis.ask(lambda client: client.zrem(key, *gone))  # noqa: B023 - at once
         swept += len(gone)
     return swept
 
@@ -84,6 +84,6 @@ def _sweep_list(store: RedisRecords, table: Table, partition: str, dry_run: bool
         gone = [name for name, raw in zip(names, values, strict=True) if raw is None]
         for name in gone if not dry_run else ():
             # The script looks again, so that a record which is written at this moment keeps its name.
-            script("range").run(store.client, [key, before], [b"[" + name, b"[" + name, 0, 1, 1])
+            script("range").run(store.redis, [key, before], [b"[" + name, b"[" + name, 0, 1, 1])
         swept += len(gone)
     return swept

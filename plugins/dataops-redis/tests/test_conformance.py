@@ -5,15 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from dataops_redis.plugin import dataops_record_store
 from redis_servers import Server, cluster
 
 from dataops_core.testing import RecordStoreSuite
-
-#: Few runs, since each step is synced to the disk.
-QUICK = settings(max_examples=4, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck))
+from dataops_core.testing.record_case import TABLES
 
 
 def prefix(place: Path) -> str:
@@ -22,7 +21,10 @@ def prefix(place: Path) -> str:
 
 class TestRedisRecords(RecordStoreSuite):
     plugin = "dataops_redis.plugin"
-    machine = QUICK
+    examples = 4  # each step is synced to the disk
+    kills = 20
+    many = 2_000
+    patience = 4.0
 
     @pytest.fixture(autouse=True)
     def server(self, redis: Server) -> None:
@@ -30,6 +32,13 @@ class TestRedisRecords(RecordStoreSuite):
 
     def url(self, place: Path) -> str:
         return f"{self.redis.url}?{prefix(place)}"
+
+    def upstream(self, place: Path) -> tuple[str, int]:
+        return "127.0.0.1", self.redis.port
+
+    def proxied(self, place: Path, port: int) -> Any:
+        url = f"redis://127.0.0.1:{port}?{prefix(place)}&timeout=0.5&retry=1"
+        return dataops_record_store(url=url, tables=TABLES)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +49,9 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Server]]:
 
 class TestClusterRecords(RecordStoreSuite):
     plugin = "dataops_redis.plugin"
-    machine = QUICK
+    examples = 2
+    kills = 4  # the same lines as on one server, where more of them are tried
+    many = 1_000
     processes = 2
 
     @pytest.fixture(autouse=True)
@@ -50,6 +61,3 @@ class TestClusterRecords(RecordStoreSuite):
     def url(self, place: Path) -> str:
         hosts = ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
         return f"redis+cluster://{hosts}?{prefix(place)}"
-
-    # The same lines as on one server, which are seen there.
-    test_a_kill_at_every_step_leaves_all_or_nothing = None  # type: ignore[assignment]

@@ -17,7 +17,7 @@ from dataops_redis import commits
 from dataops_redis.addresses import address
 from dataops_redis.plugin import dataops_record_store
 from dataops_redis.records import RedisRecords
-from redis_servers import Server, free_port, server
+from redis_servers import Server, cluster, free_port, server
 
 from dataops_core.contracts.records import ABSENT, ANY, EXPIRES_AT
 from dataops_core.errors import ConfigError, Conflict, Unreachable
@@ -52,6 +52,28 @@ def test_a_server_that_never_answers() -> None:
         store = opened(f"redis://127.0.0.1:{silent.getsockname()[1]}?timeout=0.2&retry=0")
         with pytest.raises(Unreachable, match="answer"):
             store.get(RECORDS, "a")
+
+
+def test_a_cluster_that_never_answers_and_one_that_is_not_there(tmp_path: Path) -> None:
+    with cluster(tmp_path) as nodes:
+        hosts = ",".join(f"127.0.0.1:{node.port}" for node in nodes)
+        store = opened(f"redis+cluster://{hosts}?timeout=0.3&retry=0.3")
+        stored = put(store, {"id": "a"})
+        for node in nodes:
+            node.signal(signal.SIGSTOP)
+        began = time.monotonic()
+        for use in (lambda: store.get(RECORDS, "a"), lambda: put(store, {"id": "b"})):
+            with pytest.raises(Unreachable, match="does not answer in time"):
+                use()
+        assert [finding.level for finding in store.check()] == ["error"]
+        assert time.monotonic() - began < 10
+        for node in nodes:
+            node.signal(signal.SIGCONT)
+        assert store.get(RECORDS, "a") == stored
+        with pytest.raises(ConfigError, match="refuses the password"):
+            opened(f"redis+cluster://nobody:wrong@{hosts}").get(RECORDS, "a")
+    with pytest.raises(Unreachable, match="does not answer"):
+        opened(f"redis+cluster://{hosts}?retry=0.2").get(RECORDS, "a")
 
 
 @pytest.fixture(scope="module")
@@ -170,15 +192,15 @@ def test_a_server_that_is_killed_and_comes_back_loses_nothing(tmp_path: Path) ->
 def test_an_entry_stays_while_its_place_is_the_same(store: RedisRecords) -> None:
     key = store.names.index(RECORDS, "group-rank", "g")
     stored = put(store, {"id": "a", "group": "g", "rank": "1", "n": 0})
-    before = store.client.zrange(key, 0, -1)
+    before = store.redis.client.zrange(key, 0, -1)
     for n in range(5):
         stored = put(store, {"id": "a", "group": "g", "rank": "1", "n": n}, stored)
-    assert store.client.zrange(key, 0, -1) == before
+    assert store.redis.client.zrange(key, 0, -1) == before
     put(store, {"id": "a", "group": "g", "rank": "2"}, stored)
-    (now,) = store.client.zrange(key, 0, -1)
+    (now,) = store.redis.client.zrange(key, 0, -1)
     assert now not in before
     put(store, {"id": "a"})
-    assert store.client.zcard(key) == 0
+    assert store.redis.client.zcard(key) == 0
 
 
 def test_a_commit_takes_no_old_entry(store: RedisRecords, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,20 +221,34 @@ def test_sweeping_takes_what_nobody_can_see(store: RedisRecords, monkeypatch: py
     put(store, item("s", "gone", **{EXPIRES_AT: store.now() + 0.05}))
     put(store, item("s", "stays"))
     time.sleep(0.1)
-    assert (store.client.zcard(key), store.client.zcard(store.names.listed(ITEMS, "s"))) == (2, 2)
+    assert (store.redis.client.zcard(key), store.redis.client.zcard(store.names.listed(ITEMS, "s"))) == (2, 2)
     assert [swept.count for swept in store.sweep(0, dry_run=True)] == [0, 1], "a young entry may belong to a commit"
     monkeypatch.setattr("dataops_redis.sweeping.GRACE", 0.0)
     assert [swept.count for swept in store.sweep(0, dry_run=True)] == [1, 1]
     assert [swept.count for swept in store.sweep(0)] == [1, 1]
-    assert (store.client.zcard(key), store.client.zcard(store.names.listed(ITEMS, "s"))) == (1, 1)
+    assert (store.redis.client.zcard(key), store.redis.client.zcard(store.names.listed(ITEMS, "s"))) == (1, 1)
     assert [record["id"] for record in queried(store, RECORDS, "group-rank", "g")] == ["a"]
 
 
 def test_what_somebody_else_wrote_harms_nobody(store: RedisRecords) -> None:
     put(store, {"id": "a"})
-    store.client.set(f"{store.names.prefix}:{{x}}:suite_records:r:nonsense", "x")
-    store.client.set("another program's key", "x")
+    store.redis.client.set(f"{store.names.prefix}:{{x}}:suite_records:r:nonsense", "x")
+    store.redis.client.set("another program's key", "x")
     assert [record.record for record in store.scan(RECORDS).items] == [{"id": "a"}]
+
+
+def test_a_scan_passes_over_what_others_keep(tmp_path: Path) -> None:
+    with server(tmp_path) as shared:
+        store = opened(shared.url)
+        with shared.client() as client:
+            client.mset({f"another program's key {n}": "x" for n in range(20_000)})
+            for n in range(3):
+                put(store, {"id": f"r{n}"})
+            pages = [store.scan(RECORDS, limit=1)]
+            while pages[-1].cursor:
+                pages.append(store.scan(RECORDS, limit=1, cursor=pages[-1].cursor))
+            assert sorted(row.record["id"] for page in pages for row in page.items) == ["r0", "r1", "r2"]
+            assert client.info("commandstats")["cmdstat_scan"]["calls"] < 100
 
 
 def test_two_prefixes_are_two_stores(redis: Server) -> None:

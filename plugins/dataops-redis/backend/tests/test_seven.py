@@ -36,6 +36,7 @@ def prefix(place: Path) -> str:
 class TestRedis7Records(RecordStoreSuite):
     plugin = "dataops_redis.plugin"
     processes = 8
+    kills = 10_000
 
     @pytest.fixture(autouse=True)
     def running(self, redis: Server) -> None:
@@ -43,6 +44,12 @@ class TestRedis7Records(RecordStoreSuite):
 
     def url(self, place: Path) -> str:
         return f"{self.redis.url}?{prefix(place)}"
+
+    def upstream(self, place: Path) -> tuple[str, int]:
+        return "127.0.0.1", self.redis.port
+
+    def proxied(self, place: Path, port: int) -> Any:
+        return dataops_record_store(url=f"redis://127.0.0.1:{port}?{prefix(place)}&timeout=0.5&retry=1", tables=TABLES)
 
 
 @pytest.fixture(scope="module")
