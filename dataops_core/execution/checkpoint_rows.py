@@ -12,18 +12,24 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import Checkpoint, CheckpointMetadata, CheckpointTuple, writes_sort_key
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
-from dataops_core.contracts.records import ANY, Delete, Put, Record
+from dataops_core.contracts.records import ABSENT, ANY, Delete, Put, Record
+from dataops_core.errors import Conflict
 from dataops_core.storage import schema
 from dataops_core.storage.opening import Stores
-from dataops_core.storage.ownership import delete_blobs
+from dataops_core.storage.ownership import attempts, delete_blobs
 
 CHECKPOINT: Final = "checkpoint#"
 WRITE: Final = "write#"
 #: A checkpoint up to this size is kept in its row; of a larger one the large values go to blobs of their own.
 INLINE_BYTES: Final = 16_000
 VALUE_BYTES: Final = 4_000
+ROW_BYTES: Final = 64_000
 _PAGE: Final = 50
 _LAST: Final = "\U0010ffff"
+_REGULAR: Final = "all"
+
+#: What a task wrote: its index among the task's writes, the channel, the value.
+PendingWrite = tuple[int, str, Any]
 
 
 class CheckpointRows:
@@ -59,27 +65,54 @@ class CheckpointRows:
                     large[channel] = self._store(thread_id, dumped)
                 else:
                     inline[channel] = value
-            row["data"] = self._dump(({**checkpoint, "channel_values": inline}, metadata))
+            rest = self.serde.dumps_typed(({**checkpoint, "channel_values": inline}, metadata))
+            # Many small values are together as large as one, and a row holds only so much.
+            row["data"] = self._store(thread_id, rest) if len(rest[1]) > ROW_BYTES else _text(rest)
             row["large"] = large
         return row
 
-    def write(
-        self, thread_id: str, ns: str, checkpoint_id: str, task_id: str, path: str, index: int, channel: str, value: Any
-    ) -> Record:
-        """Builds the row of one pending write; `index` is negative for LangGraph's own channels."""
-        dumped = self.serde.dumps_typed(value)
-        body = self._store(thread_id, dumped) if len(dumped[1]) > INLINE_BYTES else _text(dumped)
-        return {
-            "run_id": thread_id,
-            "item": f"{WRITE}{_quoted(ns)}#{checkpoint_id}#{task_id}#{index + 10:06d}",
-            "ns": ns,
-            "checkpoint_id": checkpoint_id,
-            "task_id": task_id,
-            "path": path,
-            "index": index,
-            "channel": channel,
-            "data": body,
-        }
+    def writes(
+        self, thread_id: str, ns: str, checkpoint_id: str, task_id: str, path: str, writes: Sequence[PendingWrite]
+    ) -> list[Record]:
+        """Builds the rows of a task's pending writes.
+
+        LangGraph takes a task of which it finds writes for done, so all that it wrote lies in one row, however much it
+        is. What goes to LangGraph's own channels has negative indexes and rows of its own, since it is replaced.
+        """
+        regular = [write for write in writes if write[0] >= 0]
+        groups = [[write] for write in writes if write[0] < 0] + ([regular] if regular else [])
+        prefix = f"{WRITE}{_quoted(ns)}#{checkpoint_id}#{task_id}#"
+        return [
+            {
+                "run_id": thread_id,
+                "item": prefix + (_REGULAR if group is regular else str(-group[0][0])),
+                "ns": ns,
+                "checkpoint_id": checkpoint_id,
+                "task_id": task_id,
+                "path": path,
+                "data": self._kept(thread_id, group),
+            }
+            for group in groups
+        ]
+
+    def keep_writes(self, rows: Sequence[Record]) -> None:
+        """Commits the rows of a task's writes together. A regular write that is there already stays as it is."""
+        puts = [Put(schema.RUN_ITEMS, row, ABSENT if _is_regular(row) else ANY) for row in rows]
+        for _ in attempts():
+            try:
+                self.stores.records.commit(puts)
+                return
+            except Conflict:
+                (row,) = (row for row in rows if _is_regular(row))
+                old = self.stores.records.get(schema.RUN_ITEMS, row["run_id"], row["item"])
+                puts = [put for put in puts if not _is_regular(put.record)]
+                if old is None:
+                    puts.append(Put(schema.RUN_ITEMS, row, ABSENT))
+                elif more := self._missing(old.record, row):
+                    puts.append(Put(schema.RUN_ITEMS, {**row, "data": more}, old))
+                if not puts:
+                    return
+        raise Conflict(f"the writes of a task of {rows[0]['run_id']!r} are changed all the time", hint="try again")
 
     def find(self, thread_id: str, ns: str, checkpoint_id: str | None) -> Record | None:
         """Returns the row of one checkpoint, or of the namespace's newest."""
@@ -111,15 +144,19 @@ class CheckpointRows:
         checkpoint, metadata = self._loads(row["data"])
         for channel, value in row.get("large", {}).items():
             checkpoint["channel_values"][channel] = self._loads(value)
-        writes = self._writes_of(row) if pending is None else list(pending)
-        writes.sort(key=lambda w: writes_sort_key(w["path"], w["task_id"], w["index"]))
+        writes = [
+            (w["path"], w["task_id"], *write)
+            for w in (self._writes_of(row) if pending is None else pending)
+            for write in self._loads(w["data"])
+        ]
+        writes.sort(key=lambda write: writes_sort_key(*write[:3]))
         parent = row.get("parent")
         return CheckpointTuple(
             config=config_of(row["run_id"], row["ns"], row["checkpoint_id"]),
             checkpoint=checkpoint,
             metadata=metadata,
             parent_config=config_of(row["run_id"], row["ns"], parent) if parent else None,
-            pending_writes=[(w["task_id"], w["channel"], self._loads(w["data"])) for w in writes],
+            pending_writes=[(task_id, channel, value) for _, task_id, _, channel, value in writes],
         )
 
     def metadata(self, row: Record) -> CheckpointMetadata:
@@ -162,6 +199,17 @@ class CheckpointRows:
     def _dump(self, value: Any) -> dict[str, str]:
         return _text(self.serde.dumps_typed(value))
 
+    def _missing(self, old: Record, new: Record) -> dict[str, str] | None:
+        """Returns the writes of two rows together, of which the old one's count; None when it has them all."""
+        there = self._loads(old["data"])
+        known = {write[0] for write in there}
+        more = [write for write in self._loads(new["data"]) if write[0] not in known]
+        return self._kept(old["run_id"], [*there, *more]) if more else None
+
+    def _kept(self, thread_id: str, writes: Sequence[PendingWrite]) -> dict[str, str]:
+        dumped = self.serde.dumps_typed(list(writes))
+        return self._store(thread_id, dumped) if len(dumped[1]) > INLINE_BYTES else _text(dumped)
+
     def _loads(self, data: dict[str, str]) -> Any:
         if "blob" in data:
             with self.stores.blobs.open(data["blob"]) as stream:
@@ -179,6 +227,10 @@ class CheckpointRows:
 def config_of(thread_id: str, ns: str, checkpoint_id: str) -> RunnableConfig:
     """Returns the config that names one checkpoint."""
     return {"configurable": {"thread_id": thread_id, "checkpoint_ns": ns, "checkpoint_id": checkpoint_id}}
+
+
+def _is_regular(row: Record) -> bool:
+    return str(row["item"]).endswith(f"#{_REGULAR}")
 
 
 def _text(dumped: tuple[str, bytes]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
@@ -23,14 +23,16 @@ from langgraph.checkpoint.base import (
     get_checkpoint_metadata,
 )
 
-from dataops_core.contracts.records import ABSENT, ANY, Put, Record, Write
-from dataops_core.errors import Conflict
+from dataops_core.contracts.records import ANY, Put, Record, Write
 from dataops_core.execution.checkpoint_rows import CHECKPOINT, CheckpointRows, config_of
 from dataops_core.execution.pending import Pending, Waiting
 from dataops_core.execution.scope import RunScope
 from dataops_core.storage import schema
 from dataops_core.storage.opening import Stores
 from dataops_core.storage.ownership import delete_blobs, delete_partition
+
+#: Rows that one commit takes beside what else rides with it.
+_AT_ONCE: Final = 30
 
 
 class RecordSaver(BaseCheckpointSaver[str]):
@@ -139,7 +141,10 @@ class RecordSaver(BaseCheckpointSaver[str]):
             writes = [Put(schema.RUN_ITEMS, row, ANY) for row in buffer.kept_checkpoints()]
             writes.append(Put(schema.RUN_ITEMS, buffer.row(ns, checkpoint, told, parent), ANY))
             buffer.checkpoints = []
-            buffer.scope.commit(lambda: writes)
+            # What a DeltaChannel is read back from may be more than one commit holds; the checkpoint comes last.
+            for start in range(0, len(writes), _AT_ONCE):
+                batch = writes[start : start + _AT_ONCE]
+                buffer.scope.commit(lambda batch=batch: batch)  # type: ignore[misc]
         return config_of(thread_id, ns, checkpoint["id"])
 
     def put_writes(
@@ -150,17 +155,13 @@ class RecordSaver(BaseCheckpointSaver[str]):
         at = str(config["configurable"]["checkpoint_id"])
         indexed = [(WRITES_IDX_MAP.get(channel, i), channel, value) for i, (channel, value) in enumerate(writes)]
         if buffer := self._buffers.get(thread_id):
-            kept = buffer.writes.setdefault((ns, at), {})
+            kept = buffer.writes.setdefault((ns, at), {}).setdefault((task_id, task_path), {})
             for index, channel, value in indexed:
-                if index < 0 or (task_id, index) not in kept:
-                    kept[task_id, index] = (task_path, channel, value)
+                if index < 0 or index not in kept:
+                    kept[index] = (index, channel, value)
             return
-        for index, channel, value in indexed:
-            row = self._rows.write(thread_id, ns, at, task_id, task_path, index, channel, value)
-            try:
-                self.stores.records.commit([Put(schema.RUN_ITEMS, row, ANY if index < 0 else ABSENT)])
-            except Conflict:
-                continue  # the same write of the same task is there already
+        rows = self._rows
+        rows.keep_writes(rows.writes(thread_id, ns, at, task_id, task_path, indexed))
 
     def delete_thread(self, thread_id: str) -> None:
         """Deletes everything that a thread has kept."""

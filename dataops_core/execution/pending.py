@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from langgraph.checkpoint.base import Checkpoint, CheckpointMetadata
 
 from dataops_core.contracts.records import Record
-from dataops_core.execution.checkpoint_rows import CHECKPOINT, CheckpointRows
+from dataops_core.execution.checkpoint_rows import CHECKPOINT, CheckpointRows, PendingWrite
 from dataops_core.execution.scope import RunScope
 
 
@@ -28,7 +27,8 @@ class Pending:
     def __init__(self, scope: RunScope, rows: CheckpointRows) -> None:
         self.scope, self.rows = scope, rows
         self.checkpoints: list[Waiting | Record] = []
-        self.writes: dict[tuple[str, str], dict[tuple[str, int], tuple[str, str, Any]]] = {}
+        #: By namespace and checkpoint, then by task and its path, then by index.
+        self.writes: dict[tuple[str, str], dict[tuple[str, str], dict[int, PendingWrite]]] = {}
 
     def kept(self) -> list[Record]:
         """Returns the rows of everything that waits."""
@@ -42,8 +42,9 @@ class Pending:
         """Returns the rows of a checkpoint's pending writes."""
         found = self.writes.get((ns, checkpoint_id), {})
         return [
-            self.rows.write(self.scope.run_id, ns, checkpoint_id, task_id, path, index, channel, value)
-            for (task_id, index), (path, channel, value) in found.items()
+            row
+            for (task_id, path), writes in found.items()
+            for row in self.rows.writes(self.scope.run_id, ns, checkpoint_id, task_id, path, list(writes.values()))
         ]
 
     def find(self, ns: str, checkpoint_id: str | None) -> Record | None:

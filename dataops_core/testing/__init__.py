@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dataops_core.testing.blob_suite import BlobStoreSuite
+    from dataops_core.testing.checkpointer_suite import CheckpointerSuite
     from dataops_core.testing.clauses import failed_clauses
     from dataops_core.testing.fault_proxy import FaultProxy
     from dataops_core.testing.index_lag import IndexLag
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _LAZY = {
     "BlobStoreSuite": "blob_suite",
+    "CheckpointerSuite": "checkpointer_suite",
     "FaultProxy": "fault_proxy",
     "IndexLag": "index_lag",
     "RecordStoreSuite": "record_suite",
@@ -35,10 +37,10 @@ _LAZY = {
 
 #: Modules with assertions; pytest explains them when it is told before they are imported.
 _EXPLAINED = ("record_case", "record_commits", "record_limits", "record_listings", "record_machine", "record_network",
-              "record_processes", "record_scale", "record_suite", "record_values", "network_case",
+              "record_processes", "record_scale", "record_suite", "record_values", "network_case", "checkpointer_suite",
               "blob_case", "blob_clauses", "blob_machine", "blob_network", "blob_suite")  # fmt: skip
 
-__all__ = ["BlobStoreSuite", "FaultProxy", "IndexLag", "RecordStoreSuite", "failed_clauses"]
+__all__ = ["BlobStoreSuite", "CheckpointerSuite", "FaultProxy", "IndexLag", "RecordStoreSuite", "failed_clauses"]
 
 
 def __getattr__(name: str) -> Any:

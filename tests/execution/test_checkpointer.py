@@ -1,12 +1,21 @@
-"""The saver against LangGraph's conformance suite, re-opened between calls, and what the suite leaves out."""
+"""The saver on SQLite and files: the suite, and LangGraph's own with each call by a new saver, and by sync calls."""
 
 from __future__ import annotations
 
-import pytest
 from langgraph.checkpoint.base import empty_checkpoint
 from langgraph.checkpoint.conformance import checkpointer_test, validate
 
 from dataops_core.execution.checkpointer import RecordSaver
+from dataops_core.storage.file_blobs import FileBlobs
+from dataops_core.storage.opening import Stores
+from dataops_core.storage.schema import TABLES
+from dataops_core.storage.sqlite_records import SqliteRecords
+from dataops_core.testing import CheckpointerSuite
+
+
+class TestCheckpointer(CheckpointerSuite):
+    def stores(self, place):
+        return Stores(SqliteRecords(place / "dataops.db", TABLES), FileBlobs(place / "blobs"))
 
 
 def failures(report):
@@ -24,11 +33,10 @@ class ReopenedSaver(RecordSaver):
         return getattr(RecordSaver(super().__getattribute__("stores")), name)
 
 
-@pytest.mark.parametrize("saver", [RecordSaver, ReopenedSaver])
-async def test_conformance_whole(stores, saver):
-    @checkpointer_test(name=saver.__name__)
+async def test_conformance_whole_by_a_new_saver_for_each_call(stores):
+    @checkpointer_test(name="reopened")
     async def make():
-        yield saver(stores)
+        yield ReopenedSaver(stores)
 
     assert failures(await validate(make)) == []
 
