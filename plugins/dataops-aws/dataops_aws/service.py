@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dataops_aws.failures import code_of, explained
+from dataops_aws.failures import code_of, explained, unanswered
+from dataops_aws.pauses import pauses
 
 _CONNECT_SECONDS: Final = 5
-_READ_SECONDS: Final = 30
+#: How long an answer may be silent. Five attempts of DynamoDB are then over within a minute; S3 takes longer to copy.
+_READ_SECONDS: Final = {"dynamodb": 8, "s3": 20}
 _ATTEMPTS: Final = 5
 _CONNECTIONS: Final = 32
 #: boto3's session of this process: credentials are looked up once, and descriptions of services read once. It does not
@@ -58,11 +61,16 @@ class Service:
             DataOpsError: what AWS or the network says, with what to do.
         """
         try:
-            return getattr(self.client, operation)(**arguments)
+            for pause in pauses(attempts()):
+                answer = getattr(self.client, operation)(**arguments)
+                if _is_whole(answer):
+                    return answer
+                time.sleep(pause)
         except (BotoCoreError, ClientError) as error:
             if isinstance(error, ClientError) and code_of(error) in expected:
                 raise
             raise explained(error, operation, about, self.place) from error
+        raise unanswered(self.place, "its answers end in the middle")
 
     def close(self) -> None:
         """Closes the connections; safe to call twice."""
@@ -76,7 +84,7 @@ class Service:
 
         config = Config(
             connect_timeout=_CONNECT_SECONDS,
-            read_timeout=_READ_SECONDS,
+            read_timeout=_READ_SECONDS[self.name],
             max_pool_connections=_CONNECTIONS,
             tcp_keepalive=True,
             signature_version="v4" if self.name == "dynamodb" else "s3v4",
@@ -88,9 +96,30 @@ class Service:
             if session is None:
                 _sessions.clear()
                 session = _sessions[os.getpid()] = boto3.session.Session()
-            return session.client(self.name, region_name=self.region, config=config)
+            client = session.client(self.name, region_name=self.region, config=config)
         except (BotoCoreError, ValueError) as error:
             raise explained(error, "", self.name, self.place) from error
+        client.meta.events.register("before-send.s3", _unasked)
+        return client
+
+
+def _unasked(request: Any, **_: Any) -> None:
+    """Sends a body without asking before: where the answer to that is cut off, botocore reads it for ever.
+
+    It also takes the next answer on that connection for another one (https://github.com/boto/botocore/issues/3755).
+    """
+    request.headers.pop("Expect", None)
+
+
+def _is_whole(answer: Any) -> bool:
+    """Says whether an answer came to the end of its headers.
+
+    To HTTP an answer without a length ends with its connection, so one that is cut off in its headers is an empty one,
+    and that would mean "there is nothing". AWS tells the length of all that have something to say.
+    """
+    told = answer.get("ResponseMetadata", {}) if isinstance(answer, dict) else {}
+    headers = told.get("HTTPHeaders", {})
+    return told.get("HTTPStatusCode") != 200 or "content-length" in headers or "transfer-encoding" in headers
 
 
 def attempts() -> int:
