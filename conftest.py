@@ -20,6 +20,11 @@ def real_data() -> Path:
     return Path(FOLDER or ".")  # without a folder, the tests that ask for it are skipped
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Tests start processes and wait for disks, so half as many workers again as processors keep these busy."""
+    return min(8, max(2, (os.cpu_count() or 1) * 3 // 2))
+
+
 def pytest_configure() -> None:
     if FOLDER and not Path(FOLDER).is_dir():
         raise pytest.UsageError(f"DATAOPS_REAL_DATA names {FOLDER}, which is not a folder")

@@ -37,6 +37,7 @@ def environment(tmp_path_factory) -> dict[str, str]:
     return {**told, "SESSION": done.stdout.strip()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=[p.name for p in PAGES])
 def test_commands_print_what_a_page_shows(page, environment):
     for command, shown in commands(page):

@@ -61,6 +61,7 @@ def test_cut_anywhere(bundle, refused, tmp_path):
         assert "cut.zip" in error.message
 
 
+@pytest.mark.slow
 def test_every_changed_byte_is_an_error_of_ours_or_harmless(contexts, bundle, sid, sessions, tmp_path, stores):
     whole = bundle.read_bytes()
     harmless, expected = 0, [m.content for m in sessions.iter_messages(sid)]

@@ -287,6 +287,7 @@ class Zeros:
         return chunk
 
 
+@pytest.mark.slow
 def test_large_contents_need_little_memory(contexts, artifacts, sessions, stores, tmp_path):
     """128 MiB, of zeros and in a snapshot too: neither is their memory needed, nor is it taken for a bomb."""
     sid = sessions.create_session("ann").session_id

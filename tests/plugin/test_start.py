@@ -52,7 +52,7 @@ def test_nothing_heavy_is_imported(program: str, tmp_path: Path) -> None:
     assert not [name for name in modules if name.startswith("task_")]
 
 
-@pytest.mark.parametrize(("number", "limit"), [(20, 11), (1000, 20)])
+@pytest.mark.parametrize(("number", "limit"), [(20, 11), pytest.param(1000, 20, marks=pytest.mark.slow)])
 def test_listing_is_within_its_budget(number: int, limit: float, tmp_path: Path) -> None:
     site, home = tmp_path / "site", tmp_path / "home"
     install(site, number)

@@ -124,6 +124,7 @@ class FindsNothingWhereNobodyAnswers(NetworkBlobs):
             return io.BytesIO()
 
 
+@pytest.mark.slow
 def test_every_clause_about_networks_passes_for_a_client_that_is_right(
     served: Callable[[Path], tuple[Any, Any]],
 ) -> None:

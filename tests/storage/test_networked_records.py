@@ -168,6 +168,7 @@ class GivesThreadsOneConnection(NetworkRecords):
         self.here = self.Shared()  # type: ignore[assignment]
 
 
+@pytest.mark.slow
 def test_every_clause_about_networks_passes_for_a_client_that_is_right(used: ExitStack) -> None:
     for clause in [name for name in vars(Network) if name.startswith("test_")]:
         assert failed_clauses(NetworkedSuite, served(SqliteRecords, used), only=clause, within=MEMORY) == {}

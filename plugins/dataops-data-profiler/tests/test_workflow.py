@@ -80,6 +80,7 @@ def test_the_hook_registers_the_class() -> None:
     assert registered == [DataProfiler]
 
 
+@pytest.mark.slow
 def test_memory_stays_bounded(tmp_path: Path) -> None:
     path = tmp_path / "big.csv"
     line = "A{0},{0}.5,2024-01-01,some words of a note,{0}\n"
