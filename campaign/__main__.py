@@ -22,8 +22,7 @@ AT_LEAST = 500
 def main() -> int:
     """Runs the campaign, prints its table, and returns 1 when an invariant is broken or a site was never hit."""
     chosen = _arguments()
-    if chosen.records:
-        os.environ[BACKEND] = chosen.records
+    os.environ[BACKEND] = chosen.backend
     only = [name.strip() for name in chosen.only.split(",") if name.strip()]
     begin = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="dataops-campaign-", ignore_cleanup_errors=True) as name:
@@ -42,7 +41,7 @@ def main() -> int:
                 folder / "kills", only, kills=chosen.kills, seed=chosen.seed, lanes=chosen.lanes, at_least=AT_LEAST
             )
             outcomes = [report.progress(outcome) for outcome in fire]
-        played = [s for s in scenarios.SCENARIOS if s in only or not (only or chosen.kills or chosen.records)]
+        played = [s for s in scenarios.SCENARIOS if s in only or not (only or chosen.kills or chosen.backend)]
         lines = [report.line(scenarios.play(scenario, folder / "scenarios")) for scenario in played]
         broken = report.table(outcomes, lines, whole=not only and chosen.kills is None, at_least=AT_LEAST)
         print(f"{time.monotonic() - begin:.0f} s", flush=True)
@@ -64,7 +63,7 @@ def _arguments() -> argparse.Namespace:
         "--only", default="", help="operations, phases and scenarios, with commas between; all by default"
     )
     parser.add_argument("--kills", type=int, help="this many, drawn evenly, and no scenario; all sites by default")
-    parser.add_argument("--records", default="", choices=("", "redis"), help="keep records there; and no scenario")
+    parser.add_argument("--backend", default="", choices=("", "redis", "aws"), help="keep all there; and no scenario")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--lanes", type=int, default=4, help="kills at once; most of each is waiting for a lease")
     parser.add_argument("--json", help="a file for the figures")

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
-from campaign.servers import ADDRESS
-from dataops_core.contracts.blobs import BlobInfo
+from campaign.servers import addresses
+from dataops_core.contracts.blobs import BlobInfo, BlobStore
 from dataops_core.contracts.hookspecs import hookimpl
 from dataops_core.contracts.records import ABSENT, Check, Delete, Put, RecordStore, Table, Write
 from dataops_core.execution.scope import FENCE, LEASE
@@ -164,14 +164,15 @@ class NumberedRecords:
         return tokens
 
 
-class NumberedBlobs(FileBlobs):
-    """The embedded blob store with numbered calls; a put can also be struck in the middle of its bytes."""
+class NumberedBlobs:
+    """What stands before a blob store's own methods; a put can also be struck in the middle of its bytes."""
 
     def put(self, key: str, stream: BinaryIO, **kwargs: Any) -> BlobInfo:
         """Numbered."""
         entry = calls.number("put")
         calls.reach(entry, "before")
-        info = super().put(key, _Struck(stream, lambda: calls.reach(entry, "middle")), **kwargs)  # type: ignore[arg-type]
+        struck: Any = _Struck(stream, lambda: calls.reach(entry, "middle"))
+        info: BlobInfo = super().put(key, struck, **kwargs)  # type: ignore[misc]
         calls.reach(entry, "after")
         return info
 
@@ -242,17 +243,26 @@ def urls(home: Path) -> dict[str, str]:
 
 @hookimpl
 def dataops_record_store(url: str, tables: Sequence[Table]) -> NumberedRecords:
-    """Opens `numbered:////absolute/path`, or what the file of the address beside it names."""
+    """Opens `numbered:////absolute/path`, or what serves the home."""
     path = path_of_url(url, SCHEME, relative=True)
-    address = path.with_name(ADDRESS)
-    if not address.exists():
+    elsewhere = addresses(path.parent).get("records")
+    if elsewhere is None:
         return NumberedRecords(SqliteRecords(path, tables))
     from dataops_core.plugin.manager import plugins
 
-    return NumberedRecords(plugins().record_store(address.read_text(), tables))
+    return NumberedRecords(plugins().record_store(elsewhere, tables))
 
 
 @hookimpl
-def dataops_blob_store(url: str) -> NumberedBlobs:
-    """Opens `numbered:///absolute/path`."""
-    return NumberedBlobs(path_of_url(url, SCHEME, relative=False))
+def dataops_blob_store(url: str) -> BlobStore:
+    """Opens `numbered:///absolute/path`, or what serves the home."""
+    path = path_of_url(url, SCHEME, relative=False)
+    elsewhere = addresses(path.parent).get("blobs")
+    store: Any = FileBlobs(path)
+    if elsewhere is not None:
+        from dataops_core.plugin.manager import plugins
+
+        store = plugins().blob_store(elsewhere)
+    # A subclass and no wrapper: a copy's own put is numbered, too.
+    store.__class__ = type(f"Numbered{type(store).__name__}", (NumberedBlobs, type(store)), {})
+    return store  # type: ignore[no-any-return]

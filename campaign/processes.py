@@ -20,6 +20,7 @@ from typing import Any
 
 from campaign import numbered
 from campaign.numbered import Strike
+from campaign.servers import addresses
 
 Said = dict[str, Any]
 #: Says a line: the kind of thing, and facts.
@@ -131,6 +132,7 @@ def enter(home: Path, lease: float) -> None:
     home.mkdir(parents=True, exist_ok=True)
     os.chdir(home)
     os.environ.update(DATAOPS_HOME=str(home), DATAOPS_LEASE_SECONDS=str(lease), **numbered.urls(home))
+    os.environ.update(addresses(home).get("environment", {}))
     settings.use(settings.load())
 
 

@@ -242,6 +242,7 @@ def test_a_wrong_value_names_source_and_rule(env: dict[str, str], words: str, pl
         ("a: " + "[" * 5000, "line 1: nested deeper than 32", ""),
         ("a: !!python/object/apply:os.system [ls]", "not valid YAML", ""),
         ("a: !!timestamp 2026-99-99", "a value cannot be read", ""),
+        ("a: " + "9" * 5000, "value has 5000 digits", ""),
         ("a: \x00", "not valid YAML", ""),
         ("workflow_timeout: [1]", "workflow_timeout is a number of seconds above 0, not '****'", ""),
         ("workflow_timeout: true", "not 'True'", ""),

@@ -71,7 +71,8 @@ def parse_yaml(text: str) -> Any:
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         raise ValueError(f"{where}not valid YAML: {problem}") from None
     except (ValueError, RecursionError, OverflowError) as error:
-        raise ValueError(f"a value cannot be read: {error}") from None
+        # What follows a semicolon is advice to Python's programmers.
+        raise ValueError(f"a value cannot be read: {str(error).partition(';')[0]}") from None
 
 
 def read_env_file(path: Path) -> dict[str, str]:

@@ -1,8 +1,14 @@
-"""moto's server, with what it gets wrong put right: `python emulator.py PORT`."""
+"""moto's server, with what it gets wrong put right: `python emulator.py PORT`.
+
+`POST /copied` makes a copy of the server and all that it keeps, and tells its endpoint and process id.
+"""
 
 from __future__ import annotations
 
 import copy
+import json
+import os
+import socket
 import sys
 import threading
 from collections import defaultdict
@@ -13,7 +19,8 @@ from moto.dynamodb.models.dynamo_type import Item
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.responses import DynamoHandler
 from moto.s3 import responses
-from moto.server import main
+from moto.server import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import make_server
 
 _action_result = responses.ActionResult
 _call_action = DynamoHandler.call_action
@@ -42,8 +49,34 @@ def backup(self: Table, _: dict[int, Any]) -> Table:
     return table
 
 
+def serve(listening: socket.socket) -> None:
+    """Answers for ever."""
+    of_moto = DomainDispatcherApplication(create_backend_app)
+
+    def app(environ: Any, start_response: Any) -> Any:
+        if environ["PATH_INFO"] != "/copied":
+            return of_moto(environ, start_response)
+        told = json.dumps(copied(listening)).encode()
+        start_response("200 OK", [("Content-Length", str(len(told)))])
+        return [told]
+
+    make_server(*listening.getsockname(), app, threaded=True, fd=listening.fileno()).serve_forever()
+
+
+def copied(listening: socket.socket) -> dict[str, Any]:
+    """Forks: what is kept in memory is there twice. Nobody else may be asking meanwhile."""
+    another = socket.create_server(("127.0.0.1", 0))
+    endpoint = f"http://127.0.0.1:{another.getsockname()[1]}"
+    pid = os.fork()
+    if pid == 0:
+        listening.close()
+        serve(another)
+    another.close()
+    return {"endpoint": endpoint, "pid": pid}
+
+
 if __name__ == "__main__":
     Table.__deepcopy__ = backup  # type: ignore[attr-defined]
     responses.ActionResult = encoded
     DynamoHandler.call_action = isolated  # type: ignore[method-assign]
-    main(["-H", "127.0.0.1", "-p", sys.argv[1]])
+    serve(socket.create_server(("127.0.0.1", int(sys.argv[1]))))
