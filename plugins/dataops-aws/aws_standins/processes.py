@@ -7,9 +7,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 
 def free_port() -> int:
@@ -42,6 +45,15 @@ def moto() -> Iterator[str]:
     port = free_port()
     with server([sys.executable, str(Path(__file__).with_name("emulator.py")), str(port)], port) as endpoint:
         yield endpoint
+
+
+def opened_at(port: int, opening: Callable[[], Any], scheme: str = "http") -> Any:
+    """Opens a store whose AWS is on a port of this machine, and whatever else is opened stays where it was."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", f"{scheme}://127.0.0.1:{port}")
+        store = opening()
+        _ = store.service.client  # made when it is first asked for
+    return store
 
 
 def _require(holds: bool, what: str) -> None:

@@ -11,12 +11,15 @@ from dataops_core.errors import InvalidValue, nearest
 
 #: What stands before the names of our tables unless the URL says otherwise.
 OWN_PREFIX: Final = "dataops_"
+#: Seconds to wait for an answer. S3 may be busy for a while with what it copies or completes.
+DYNAMODB_TIMEOUT: Final = 10.0
+S3_TIMEOUT: Final = 30.0
 _REGION: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,30}")
 _TABLE_PREFIX: Final = re.compile(r"[A-Za-z0-9_.-]{0,200}")
 _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 #: S3 allows keys of 1 024 bytes, ours have up to 900.
 _PREFIX_BYTES: Final = 120
-_OPTIONS: Final = ("encryption", "region")
+_OPTIONS: Final = ("encryption", "region", "timeout")
 _KEY: Final = re.compile(r"[A-Za-z0-9:/_-]{1,2048}")
 
 
@@ -29,25 +32,26 @@ class S3Address:
         prefix: what stands before every key, "" or ending in `/`.
         region: the bucket's region; None is what boto3 is configured for.
         encryption: `AES256`, `aws:kms`, the id, alias or ARN of a KMS key; None is the bucket's default.
+        timeout: seconds to wait for an answer.
     """
 
     bucket: str
     prefix: str = ""
     region: str | None = None
     encryption: str | None = None
+    timeout: float = S3_TIMEOUT
 
     def __str__(self) -> str:
         return f"s3://{self.bucket}/{self.prefix}"
 
 
-def dynamodb_address(url: str) -> tuple[str, str]:
-    """Returns the region and the prefix of the tables' names; raises InvalidValue for any other URL."""
-    match = re.fullmatch(r"dynamodb://([^/?#]+)(?:/([^/?#]*))?", url)
+def dynamodb_address(url: str) -> tuple[str, str, float]:
+    """Returns the region, the prefix of the tables' names and the time-out; raises InvalidValue for any other URL."""
+    form = "write dynamodb://region/prefix, as us-east-1/dataops_; ?timeout=SECONDS may follow"
+    match = re.fullmatch(r"dynamodb://([^/?#]+)(?:/([^/?#]*))?(?:\?timeout=([^&#]*))?", url)
     if match is None or not _REGION.fullmatch(match[1]) or not _TABLE_PREFIX.fullmatch(match[2] or ""):
-        raise InvalidValue(
-            f"{_shown(url)!r:.120} is not a DynamoDB URL", hint="write dynamodb://region/prefix, as us-east-1/dataops_"
-        )
-    return match[1], OWN_PREFIX if match[2] is None else match[2]
+        raise InvalidValue(f"{_shown(url)!r:.120} is not a DynamoDB URL", hint=form)
+    return match[1], OWN_PREFIX if match[2] is None else match[2], _seconds(match[3], DYNAMODB_TIMEOUT)
 
 
 def table_name(prefix: str, name: str) -> str:
@@ -57,7 +61,7 @@ def table_name(prefix: str, name: str) -> str:
 
 def s3_address(url: str) -> S3Address:
     """Returns what an S3 URL names; raises InvalidValue when it names no bucket or an unknown option."""
-    form = "write s3://bucket/prefix; ?encryption=AES256 (or a KMS key) and &region=eu-west-1 may follow"
+    form = "write s3://bucket/prefix; ?encryption=AES256 (or a KMS key), region=eu-west-1 and timeout=30 may follow"
     try:
         parts = urlsplit(url)
         options = dict(parse_qsl(parts.query, strict_parsing=True)) if parts.query else {}
@@ -75,7 +79,16 @@ def s3_address(url: str) -> S3Address:
         raise InvalidValue(
             f"{encryption!r:.40} is no encryption", hint="AES256, aws:kms, or a KMS key's id, alias or ARN"
         )
-    return S3Address(parts.netloc, _prefix(unquote(parts.path, errors="replace")), region, encryption)
+    prefix = _prefix(unquote(parts.path, errors="replace"))
+    return S3Address(parts.netloc, prefix, region, encryption, _seconds(options.get("timeout"), S3_TIMEOUT))
+
+
+def _seconds(text: str | None, default: float) -> float:
+    if text is None:
+        return default
+    if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,3})?", text) or not float(text):
+        raise InvalidValue(f"timeout is a number of seconds, not {text!r:.40}", hint="leave it out, or write 10")
+    return float(text)
 
 
 def _prefix(path: str) -> str:

@@ -35,14 +35,14 @@ class S3Blobs:
     """Blobs in one bucket, below a prefix. Safe to use from many threads, and again after a fork or `close`.
 
     Args:
-        address: bucket, prefix, region and encryption.
+        address: bucket, prefix, region, encryption and time-out.
     """
 
     capabilities: frozenset[str] = frozenset({"presign"})
 
     def __init__(self, address: S3Address) -> None:
         self.address = address
-        self.service = Service("s3", address.region, str(address))
+        self.service = Service("s3", address.region, str(address), address.timeout)
 
     def put(self, key: str, stream: BinaryIO, *, if_absent: bool = False, content_type: str | None = None) -> BlobInfo:
         """Stores what the stream holds, all or nothing. With `if_absent` an existing blob raises Conflict.

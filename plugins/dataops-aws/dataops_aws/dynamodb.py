@@ -15,9 +15,11 @@ def dataops_record_store(url: str, tables: Sequence[Table]) -> RecordStore:
     """Opens `dynamodb://region/prefix`: a table `dataops_runs` is called `{prefix}runs` there.
 
     Without a path the prefix is `dataops_`, so the tables have their own names; `dynamodb://region/` has none.
+    `?timeout=` says how many seconds to wait for an answer, 10 by default; no call hears nothing for longer than twice
+    that.
     """
     from dataops_aws.addresses import dynamodb_address
     from dataops_aws.records import DynamoRecords
 
-    region, prefix = dynamodb_address(url)
-    return DynamoRecords(region, prefix, tables)
+    region, prefix, timeout = dynamodb_address(url)
+    return DynamoRecords(region, prefix, tables, timeout=timeout)

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
-from dataops_aws.addresses import table_name
+from dataops_aws.addresses import DYNAMODB_TIMEOUT, table_name
 from dataops_aws.by_key import key_of_item, read_by_key
 from dataops_aws.commits import commit
 from dataops_aws.cursors import cursor_of, position_of
@@ -45,15 +45,22 @@ class DynamoRecords:
         region: where the tables are.
         prefix: what stands before their names instead of `dataops_`.
         tables: every table that will be used.
+        timeout: seconds to wait for an answer.
         clock: decides expiry; seconds since 1970, UTC.
     """
 
     capabilities: frozenset[str] = frozenset()
 
     def __init__(
-        self, region: str, prefix: str, tables: Sequence[Table], *, clock: Callable[[], float] = time.time
+        self,
+        region: str,
+        prefix: str,
+        tables: Sequence[Table],
+        *,
+        timeout: float = DYNAMODB_TIMEOUT,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        self.service = Service("dynamodb", region, f"DynamoDB in {region}")
+        self.service = Service("dynamodb", region, f"DynamoDB in {region}", timeout)
         self.tables = {table.name: table for table in tables}
         self.names = {table.name: table_name(prefix, table.name) for table in tables}
         self._clock = clock

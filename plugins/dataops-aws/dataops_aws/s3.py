@@ -10,7 +10,11 @@ DATAOPS_API = 1
 
 @hookimpl
 def dataops_blob_store(url: str) -> BlobStore:
-    """Opens `s3://bucket/prefix`; `?region=` and `?encryption=` (AES256, aws:kms, or a KMS key) may follow."""
+    """Opens `s3://bucket/prefix`; `?region=` and `?encryption=` (AES256, aws:kms, or a KMS key) may follow.
+
+    `?timeout=` says how many seconds to wait for an answer, 30 by default; no call hears nothing for longer than twice
+    that.
+    """
     from dataops_aws.addresses import s3_address
     from dataops_aws.blobs import S3Blobs
 

@@ -1,4 +1,8 @@
-"""Talking to one AWS service: a client made when it is first needed, and errors that say what to do."""
+"""Talking to one AWS service: a client made when it is first needed, and errors that say what to do.
+
+Who hears nothing is told so after twice the time-out: a request that nobody answers is sent once more, on a new
+connection, since the old one may have been half open. What is throttled, refused or reset is sent five times.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +11,15 @@ import threading
 import time
 from typing import Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, ReadTimeoutError
 
 from dataops_aws.failures import code_of, explained, unanswered
 from dataops_aws.pauses import pauses
 
-_CONNECT_SECONDS: Final = 5
-#: How long an answer may be silent. Five attempts of DynamoDB are then over within a minute; S3 takes longer to copy.
-_READ_SECONDS: Final = {"dynamodb": 8, "s3": 20}
+_CONNECT_SECONDS: Final = 5.0
 _ATTEMPTS: Final = 5
+#: How often it is tried to be heard.
+_TIMED_OUT: Final = 2
 _CONNECTIONS: Final = 32
 #: boto3's session of this process: credentials are looked up once, and descriptions of services read once. It does not
 #: make clients for several threads at once.
@@ -30,12 +34,14 @@ class Service:
         name: boto3's name of the service.
         region: None is what boto3 is configured for.
         place: what the store is called in messages.
+        timeout: seconds to wait for an answer; for a connection it waits as long, but at most five seconds.
     """
 
-    def __init__(self, name: str, region: str | None, place: str) -> None:
+    def __init__(self, name: str, region: str | None, place: str, timeout: float) -> None:
         self.name = name
         self.region = region
         self.place = place
+        self.timeout = timeout
         self._client: Any = None
         self._process = 0
 
@@ -82,9 +88,11 @@ class Service:
         import boto3
         from botocore.config import Config
 
+        from dataops_aws.answers import require_whole_answers
+
         config = Config(
-            connect_timeout=_CONNECT_SECONDS,
-            read_timeout=_READ_SECONDS[self.name],
+            connect_timeout=min(_CONNECT_SECONDS, self.timeout),
+            read_timeout=self.timeout,
             max_pool_connections=_CONNECTIONS,
             tcp_keepalive=True,
             signature_version="v4" if self.name == "dynamodb" else "s3v4",
@@ -99,27 +107,17 @@ class Service:
             client = session.client(self.name, region_name=self.region, config=config)
         except (BotoCoreError, ValueError) as error:
             raise explained(error, "", self.name, self.place) from error
-        client.meta.events.register("before-send.s3", _unasked)
+        require_whole_answers(client)
+        client.meta.events.register_first("needs-retry", _heard_nothing)
         return client
 
 
-def _unasked(request: Any, **_: Any) -> None:
-    """Sends a body without asking before: where the answer to that is cut off, botocore reads it for ever.
-
-    It also takes the next answer on that connection for another one (https://github.com/boto/botocore/issues/3755).
-    """
-    request.headers.pop("Expect", None)
-
-
-def _is_whole(answer: Any) -> bool:
-    """Says whether an answer came to the end of its headers.
-
-    To HTTP an answer without a length ends with its connection, so one that is cut off in its headers is an empty one,
-    and that would mean "there is nothing". AWS tells the length of all that have something to say.
-    """
-    told = answer.get("ResponseMetadata", {}) if isinstance(answer, dict) else {}
-    headers = told.get("HTTPHeaders", {})
-    return told.get("HTTPStatusCode") != 200 or "content-length" in headers or "transfer-encoding" in headers
+def _heard_nothing(caught_exception: Exception | None, attempts: int, endpoint: Any, **_: Any) -> None:
+    """Before botocore decides whether to try again: gives up what timed out, or has it tried on a new connection."""
+    if isinstance(caught_exception, ConnectTimeoutError | ReadTimeoutError):
+        if attempts >= _TIMED_OUT:
+            raise caught_exception
+        endpoint.close()  # connections that wait for their next request; what is under way goes on
 
 
 def attempts() -> int:

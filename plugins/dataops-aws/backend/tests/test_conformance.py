@@ -1,6 +1,7 @@
-"""Every clause of both contracts. The server is written in Python, so the model takes fewer runs than elsewhere.
+"""Every clause of both contracts, also those that need other processes and a bad network.
 
-DATAOPS_SUITE_EXAMPLES has it take more.
+The servers are written in Python, so the suites look less far than elsewhere; DATAOPS_SUITE_EXAMPLES and
+DATAOPS_SUITE_KILLS let them look further.
 """
 
 from __future__ import annotations
@@ -10,16 +11,18 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
-from dataops_aws import dynamodb, s3, service
+from aws_standins.processes import opened_at
+from dataops_aws.dynamodb import dataops_record_store
+from dataops_aws.s3 import dataops_blob_store
 
 from dataops_core.testing import BlobStoreSuite, RecordStoreSuite, child
 from dataops_core.testing.record_case import TABLES
 
-EXAMPLES = int(os.environ.get("DATAOPS_SUITE_EXAMPLES", "4"))
-pytestmark = [pytest.mark.usefixtures("patient"), pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.usefixtures("aws", "patient", "quick_retries"), pytest.mark.timeout(3600)]
 
 
 @pytest.fixture
@@ -32,31 +35,21 @@ def name_of(place: Path) -> str:
     return hashlib.sha256(str(place).encode()).hexdigest()[:24]
 
 
-class OnEmulator:
-    """Where the server is, and how boto3 reaches it through the proxy."""
+class OnMoto:
+    """What both suites say of the server."""
 
-    examples = EXAMPLES
+    examples = int(os.environ.get("DATAOPS_SUITE_EXAMPLES", "4"))
     steps = 15
 
     @pytest.fixture(autouse=True)
-    def server(self, aws: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.endpoint, self.monkeypatch = aws, monkeypatch
+    def server(self, moto: str) -> None:
+        self.moto = urlsplit(moto)
 
     def upstream(self, place: Path) -> tuple[str, int]:
-        host, _, port = self.endpoint.removeprefix("http://").partition(":")
-        return host, int(port)
-
-    def opened_through(self, opened: Callable[[], Any], port: int) -> Any:
-        """Opens a store whose client is made now, by which it finds the proxy and waits briefly."""
-        with self.monkeypatch.context() as patch:
-            patch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
-            patch.setattr(service, "_READ_SECONDS", {"dynamodb": 1, "s3": 1})
-            store = opened()
-            assert store.service.client
-        return store
+        return str(self.moto.hostname), int(self.moto.port or 0)
 
 
-class TestDynamoRecords(OnEmulator, RecordStoreSuite):
+class TestDynamoRecords(OnMoto, RecordStoreSuite):
     plugin = "dataops_aws.dynamodb"
     many = 1_000
 
@@ -64,17 +57,17 @@ class TestDynamoRecords(OnEmulator, RecordStoreSuite):
         return f"dynamodb://eu-west-1/t{name_of(place)}_"
 
     def proxied(self, place: Path, port: int) -> Any:
-        return self.opened_through(lambda: dynamodb.dataops_record_store(url=self.url(place), tables=TABLES), port)
+        return opened_at(port, lambda: dataops_record_store(url=f"{self.url(place)}?timeout=1", tables=TABLES))
 
 
-class TestS3Blobs(OnEmulator, BlobStoreSuite):
+class TestS3Blobs(OnMoto, BlobStoreSuite):
     plugin = "dataops_aws.s3"
 
     def url(self, place: Path) -> str:
         return f"s3://b{name_of(place)}/some/prefix"
 
     def proxied(self, place: Path, port: int) -> Any:
-        return self.opened_through(lambda: s3.dataops_blob_store(url=self.url(place)), port)
+        return opened_at(port, lambda: dataops_blob_store(url=f"{self.url(place)}?timeout=1"))
 
     def corrupt(self, place: Path, key: str) -> None:
         """Puts another content in the object's place, with the metadata that it had."""
