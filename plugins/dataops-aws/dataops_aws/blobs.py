@@ -66,30 +66,33 @@ class S3Blobs:
         place = self._place(key)
         if start < 0 or (stop is not None and stop < 0):
             raise InvalidValue(f"a range of bytes begins and ends at 0 or later, not at {start} and {stop}")
-        answer: Any = self._got(key, place, _range(start, stop)) if stop is None or start < stop else None
-        body = None if answer is None else answer["Body"]
-        info = None if answer is None else _described(key, answer)
-        if info is None:
-            # Nothing lies in the range; or the object is somebody else's, or the answer was cut off.
-            if body is not None:
-                body.close()
-            body, answer = None, self._head(key, place)
-            info = None if answer is None else _described(key, answer)
-            if info is None:
+        answer: Any = None
+        if stop is None or start < stop:
+            answer = self._got(key, place, _range(start, stop))
+        if answer is None:  # nothing lies in the range
+            answer = self._head(key, place)
+            if answer is None:
                 raise self._missing(key)
-        end = info.size if stop is None else min(stop, info.size)
+            answer["Body"] = io.BytesIO()
+            start = stop = 0
+        size = _size(answer)
+        info = info_of(key, size, answer["Metadata"])
+        if info is None:
+            answer["Body"].close()
+            raise self._missing(key)
+        end = size if stop is None else min(stop, size)
         etag = answer["ETag"]
 
         def resume(position: int) -> Any:
             again = self._got(key, place, {**_range(position, end), "IfMatch": etag})
             return again["Body"]
 
-        return BlobReader(info, min(start, end), end, body, resume, self.service.place).buffered()
+        return BlobReader(info, min(start, end), end, answer["Body"], resume, self.service.place).buffered()
 
     def head(self, key: str) -> BlobInfo | None:
         """Returns what is known of a blob, or None."""
         answer = self._head(key, self._place(key))
-        return None if answer is None else _described(key, answer)
+        return None if answer is None else info_of(key, answer["ContentLength"], answer["Metadata"])
 
     def copy(self, src: str, dst: str) -> BlobInfo:
         """Copies a blob; raises NotFound when `src` is missing.
@@ -98,7 +101,7 @@ class S3Blobs:
         """
         place, target = self._place(src), self._place(dst)
         there = self._head(src, place)
-        info = None if there is None else _described(src, there)
+        info = None if there is None else info_of(src, there["ContentLength"], there["Metadata"])
         if there is None or info is None:
             raise self._missing(src)
         if info.size <= PART:
@@ -195,16 +198,10 @@ class S3Blobs:
         return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": chosen}
 
     def _head(self, key: str, place: dict[str, str]) -> Any:
-        """Asks what is known of an object, or None. An answer without our metadata may have been cut off: once more."""
-        answer: Any = None
-        for _ in range(2):
-            try:
-                answer = self.service.call("head_object", f"blob {key!r}", "404", "NoSuchKey", **place)
-            except ClientError:
-                return None
-            if _described(key, answer) is not None:
-                break
-        return answer
+        try:
+            return self.service.call("head_object", f"blob {key!r}", "404", "NoSuchKey", **place)
+        except ClientError:
+            return None
 
     def _got(self, key: str, place: dict[str, str], arguments: dict[str, str]) -> Any:
         """Asks for an object or a part of it; returns None when nothing lies in the range."""
@@ -238,7 +235,7 @@ def _range(start: int, stop: int | None) -> dict[str, str]:
     return {"Range": f"bytes={start}-{'' if stop is None else stop - 1}"}
 
 
-def _described(key: str, answer: Any) -> BlobInfo | None:
-    """Returns what an answer says of a blob, or of a part of one; None of an object that is none of ours."""
+def _size(answer: Any) -> int:
+    """Returns the size of the whole object, also where the answer holds a part of it."""
     whole = str(answer.get("ContentRange", "")).rpartition("/")[2]
-    return info_of(key, int(whole) if whole.isdecimal() else int(answer["ContentLength"]), answer["Metadata"])
+    return int(whole) if whole.isdecimal() else int(answer["ContentLength"])

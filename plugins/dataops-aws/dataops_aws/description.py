@@ -81,8 +81,6 @@ def info_of(key: str, size: int, metadata: Mapping[str, str]) -> BlobInfo | None
         sha256, written = metadata[_SHA256], float(metadata[_WRITTEN])
     except (KeyError, ValueError):
         return None
-    if len(sha256) != 64:
-        return None
     content_type = metadata.get(_TYPE)
     return BlobInfo(key, size, sha256, None if content_type is None else unquote(content_type), written)
 

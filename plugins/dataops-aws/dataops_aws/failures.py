@@ -70,12 +70,7 @@ def explained(error: Exception, operation: str, about: str, place: str) -> DataO
         return ConfigError(f"no usable region for {place}", hint="set AWS_REGION, or name the region in the URL")
     if isinstance(error, boto.ParamValidationError | ValueError) and not isinstance(error, boto.HTTPClientError):
         return ConfigError(f"{place} cannot be used: {one_line(error)}", hint="check the URL and AWS_ENDPOINT_URL")
-    return unanswered(place, one_line(error))
-
-
-def unanswered(place: str, why: str) -> Unreachable:
-    """Returns what to raise where no answer came, or only a part of one."""
-    return Unreachable(f"{place} does not answer: {why}", hint=_LOOK)
+    return Unreachable(f"{place} does not answer: {one_line(error)}", hint=_LOOK)
 
 
 def _refused(error: boto.ClientError, operation: str, about: str, place: str) -> DataOpsError:

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, ReadTimeoutError
 
-from dataops_aws.failures import code_of, explained, unanswered
-from dataops_aws.pauses import pauses
+from dataops_aws.failures import code_of, explained
 
 _CONNECT_SECONDS: Final = 5.0
 _ATTEMPTS: Final = 5
@@ -67,16 +65,11 @@ class Service:
             DataOpsError: what AWS or the network says, with what to do.
         """
         try:
-            for pause in pauses(attempts()):
-                answer = getattr(self.client, operation)(**arguments)
-                if _is_whole(answer):
-                    return answer
-                time.sleep(pause)
+            return getattr(self.client, operation)(**arguments)
         except (BotoCoreError, ClientError) as error:
             if isinstance(error, ClientError) and code_of(error) in expected:
                 raise
             raise explained(error, operation, about, self.place) from error
-        raise unanswered(self.place, "its answers end in the middle")
 
     def close(self) -> None:
         """Closes the connections; safe to call twice."""
@@ -109,7 +102,17 @@ class Service:
             raise explained(error, "", self.name, self.place) from error
         require_whole_answers(client)
         client.meta.events.register_first("needs-retry", _heard_nothing)
+        client.meta.events.register("before-send.s3", _unasked)
         return client
+
+
+def _unasked(request: Any, **_: Any) -> None:
+    """Sends a body without asking before whether it may come.
+
+    Where the answer to that is cut off botocore reads it for ever, and it takes what comes next on such a connection
+    for another answer (https://github.com/boto/botocore/issues/3755).
+    """
+    request.headers.pop("Expect", None)
 
 
 def _heard_nothing(caught_exception: Exception | None, attempts: int, endpoint: Any, **_: Any) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -52,6 +51,7 @@ class OnMoto:
 class TestDynamoRecords(OnMoto, RecordStoreSuite):
     plugin = "dataops_aws.dynamodb"
     many = 1_000
+    kills = 30
 
     def url(self, place: Path) -> str:
         return f"dynamodb://eu-west-1/t{name_of(place)}_"
@@ -71,8 +71,8 @@ class TestS3Blobs(OnMoto, BlobStoreSuite):
 
     def corrupt(self, place: Path, key: str) -> None:
         """Puts another content in the object's place, with the metadata that it had."""
-        client = boto3.client("s3")
+        s3 = boto3.client("s3")
         where = {"Bucket": f"b{name_of(place)}", "Key": f"some/prefix/{key}"}
-        there = client.get_object(**where)
+        there = s3.get_object(**where)
         data = there["Body"].read()
-        client.put_object(**where, Body=bytes([data[0] ^ 1]) + data[1:], Metadata=there["Metadata"])
+        s3.put_object(**where, Body=bytes([data[0] ^ 1]) + data[1:], Metadata=there["Metadata"])
