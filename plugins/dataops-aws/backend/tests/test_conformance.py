@@ -39,6 +39,7 @@ class OnMoto:
 
     examples = int(os.environ.get("DATAOPS_SUITE_EXAMPLES", "4"))
     steps = 15
+    kills = 30
 
     @pytest.fixture(autouse=True)
     def server(self, moto: str) -> None:
@@ -51,7 +52,6 @@ class OnMoto:
 class TestDynamoRecords(OnMoto, RecordStoreSuite):
     plugin = "dataops_aws.dynamodb"
     many = 1_000
-    kills = 30
 
     def url(self, place: Path) -> str:
         return f"dynamodb://eu-west-1/t{name_of(place)}_"
