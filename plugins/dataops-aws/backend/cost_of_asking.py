@@ -12,6 +12,8 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from aws_standins.proxy import Proxy
 WRITE_UNIT, READ_UNIT, S3_WRITE, S3_READ = 0.625, 0.125, 5.0, 0.4
 _S3_WRITES = ("PutObject", "CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload", "ListObjectsV2")
 _S3_READS = ("GetObject", "HeadObject")
+_OF_S3 = (*_S3_WRITES, *_S3_READS, "DeleteObject", "AbortMultipartUpload")  # the last two are free
 
 
 def size_of(item: dict[str, Any]) -> int:
@@ -62,12 +65,49 @@ def written(kept: list[tuple[str, bytes, bytes]]) -> Counter[str]:
     return found
 
 
+def renewals(kept: list[tuple[str, bytes, bytes]]) -> int:
+    """Returns how many transactions do nothing but renew a lease."""
+    asked = [json.loads(body)["TransactItems"] for operation, body, _ in kept if operation == "TransactWriteItems"]
+    return sum(
+        sorted(action for write in writes for action in write) == ["ConditionCheck", "Put"]
+        and any(write.get("Put", {}).get("Item", {}).get("item") == {"S": "lease"} for write in writes)
+        for writes in asked
+    )
+
+
 def _kilobytes(item: dict[str, Any], of: int) -> int:
     return max(1, -(-size_of(item) // (of * 1024)))
 
 
-def main(query: list[str]) -> None:
-    """Asks three times: the session's first turn, its second, and its third; prints what each cost."""
+@dataclass(frozen=True)
+class Turn:
+    """What one turn of a session asked for.
+
+    Args:
+        dynamodb: requests by operation.
+        s3: requests by operation.
+        writes, reads: units of DynamoDB.
+        by_table: write units of transactions.
+        renewals: how often the run renewed its lease, which it does every ten seconds; counted above, too.
+    """
+
+    dynamodb: Counter[str]
+    s3: Counter[str]
+    writes: int
+    reads: int
+    by_table: Counter[str]
+    renewals: int
+
+    @property
+    def dollars(self) -> float:
+        """What a million such turns cost."""
+        puts = sum(self.s3[name] for name in _S3_WRITES)
+        gets = sum(self.s3[name] for name in _S3_READS)
+        return self.writes * WRITE_UNIT + self.reads * READ_UNIT + puts * S3_WRITE + gets * S3_READ
+
+
+def turns(query: Sequence[str], count: int = 3) -> Iterator[Turn]:
+    """Asks the same in the turns of one session, and yields what each cost."""
     with moto() as endpoint, Proxy(endpoint).running() as proxy, tempfile.TemporaryDirectory() as home:
         variables = {
             **os.environ, "AWS_ENDPOINT_URL": proxy.endpoint, "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x",
@@ -75,25 +115,22 @@ def main(query: list[str]) -> None:
             "DATAOPS_RECORDS_URL": "dynamodb://us-east-1/dataops_", "DATAOPS_BLOBS_URL": "s3://cost-of-asking",
         }  # fmt: skip
         dataops = [sys.executable, "-m", "dataops_core.cli.main"]
-        subprocess.run([*dataops, "storage", "init"], env=variables, check=True)
+        subprocess.run([*dataops, "storage", "init"], env=variables, check=True, capture_output=True)
         session: list[str] = []
-        for turn in range(3):
-            proxy.counts.clear()
+        for _ in range(count):
             proxy.kept = []
             said = subprocess.run(
                 [*dataops, "ask", *query, *session, "--json"], env=variables, check=True, capture_output=True, text=True
             )
             session = ["--session", json.loads(said.stdout)["session_id"]]
-            writes, reads = units(proxy.kept)
-            s3 = Counter({name: proxy.counts[name] for name in (*_S3_WRITES, *_S3_READS) if proxy.counts[name]})
-            free = Counter({"DeleteObject": proxy.counts["DeleteObject"]})
-            dynamodb = proxy.counts - s3 - free
-            puts = sum(s3[name] for name in _S3_WRITES)
-            dollars = writes * WRITE_UNIT + reads * READ_UNIT + puts * S3_WRITE + (s3.total() - puts) * S3_READ
-            print(f"turn {turn + 1}: DynamoDB {dict(dynamodb)} = {dynamodb.total()} requests, {writes} write units,")
-            print(f"  by table: {dict(written(proxy.kept).most_common())}")
-            print(f"  {reads} read units; S3 {dict(s3 + free)}; a million such turns cost {dollars:.2f} dollars")
+            answered = Counter(operation for operation, _, _ in proxy.kept)
+            of_s3 = Counter({name: answered[name] for name in _OF_S3 if answered[name]})
+            yield Turn(answered - of_s3, of_s3, *units(proxy.kept), written(proxy.kept), renewals(proxy.kept))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    for number, turn in enumerate(turns(sys.argv[1:]), 1):
+        print(f"turn {number}: DynamoDB {dict(turn.dynamodb)} = {turn.dynamodb.total()} requests,")
+        print(f"  {turn.writes} write units, by table: {dict(turn.by_table.most_common())}")
+        print(f"  {turn.renewals} renewals of the lease, each one request and four units")
+        print(f"  {turn.reads} read units; S3 {dict(turn.s3)}; a million such turns cost {turn.dollars:.2f} dollars")
