@@ -52,6 +52,7 @@ def test_the_answers_of_the_docs_count_once(environment):
     assert (done.returncode, done.stdout) == (0, "Which file should be profiled?\n"), done.stderr
 
 
+@pytest.mark.slow
 def test_what_the_page_about_asking_shows_in_python(environment):
     measured, asked = code("asking.md")
     for example in (measured, asked):
@@ -68,6 +69,7 @@ def test_the_workflow_of_the_docs_runs_without_a_store(home):
     assert not home.exists()
 
 
+@pytest.mark.slow
 def test_the_ten_lines_prove_a_backend(tmp_path, home):
     (example,) = code("backends.md")
     (tmp_path / "test_backend.py").write_text(example)

@@ -301,6 +301,7 @@ def test_many_load_one_snapshot_at_once(stores):
     assert len(stores.blobs.list(f"artifacts/{target}/").items) == 2
 
 
+@pytest.mark.slow
 def test_a_session_of_5000_messages(stores):
     sessions, _, contexts, source, *_ = prepared(stores)
     stored = stores.records.get(schema.SESSIONS, source)

@@ -259,6 +259,7 @@ def test_a_folder_that_may_not_be_written(open_place: Path) -> None:
     assert said == "error"
 
 
+@pytest.mark.slow
 def test_large_blobs_take_little_memory(blobs: FileBlobs) -> None:
     def act() -> str:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -94,6 +94,7 @@ def test_a_job_that_everything_waits_for(batch: Make, job: Write) -> None:
     assert len(reported(made, "Z")["dependencies"]["asked"]["before"]) == 5_001
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize(
     "text",

@@ -260,6 +260,7 @@ def test_many_stars_of_one_query_end_with_a_line(traced: Any) -> None:
     assert len(found.columns) == 9000
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(30)
 def test_columns_that_are_named_are_not_limited(traced: Any) -> None:
     assert len(traced(f"SELECT {', '.join(f'a{n}' for n in range(10_500))} FROM t").columns) == 10_500
@@ -273,6 +274,7 @@ def test_unions_of_views_whose_columns_are_not_known_do_not_double(traced: Any) 
     assert traced(f"{views};SELECT a FROM v39").columns == {"a": {"v0.a"}}
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(30)
 def test_columns_by_stars_are_counted_over_the_whole_script(traced: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flow, "MOST_LINKS", 50_000)
@@ -286,6 +288,7 @@ def test_a_table_that_is_filled_from_itself(traced: Any) -> None:
     assert found.found["errors"] == [] and found.columns == {"z": {"t.z"}}
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(30)
 def test_a_chain_that_is_no_chain_of_operators(traced: Any) -> None:
     assert traced("SELECT x FROM t WHERE a" + " BETWEEN b AND c" * 500).conditions == {"t.a", "t.b", "t.c"}
