@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import signal
 import socket
 import sys
 import threading
@@ -79,4 +80,5 @@ if __name__ == "__main__":
     Table.__deepcopy__ = backup  # type: ignore[attr-defined]
     responses.ActionResult = encoded
     DynamoHandler.call_action = isolated  # type: ignore[method-assign]
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how a copy ended
     serve(socket.create_server(("127.0.0.1", int(sys.argv[1]))))
