@@ -50,7 +50,7 @@ class Suite:
         steps: how many steps each of these runs has.
         machine: settings of the state machine altogether, in place of `examples` and `steps`.
         patience: seconds after which a store that gets no answer has to raise Unreachable.
-        faults: what happens to exchanges. A store that only ever speaks TLS may leave out `cut`, which TLS notices.
+        faults: what happens to exchanges.
     """
 
     plugin: str

@@ -2,11 +2,13 @@
 
 http.client takes the end of a connection for the end of the headers; botocore does not compare a body with its
 Content-Length, and takes JSON that it cannot read for an empty answer. So a record that is there would look like one
-that is not: over TLS too, where Python lets a connection end without a farewell.
+that is not: over TLS too, where Python lets a connection end without a farewell. And for the rest of a `100 Continue`
+botocore would wait forever, at full speed.
 """
 
 from __future__ import annotations
 
+import functools
 from http.client import RemoteDisconnected
 from typing import Any
 
@@ -62,6 +64,16 @@ class _Whole:
 
     def request(self, *args: Any, **named: Any) -> Any:
         return super().request(*args, **{**named, "enforce_content_length": True})  # type: ignore[misc]
+
+    def _handle_expect_response(self, body: Any) -> None:
+        super()._handle_expect_response(body)  # type: ignore[misc]
+        if isinstance(self.response_class, functools.partial):  # the answer came before the request was sent
+            self.response_class = functools.partial(_Answer, **self.response_class.keywords)  # type: ignore[assignment]
+
+    def _consume_headers(self, stream: Any) -> None:
+        while (line := stream.readline()) not in _BLANK:
+            if not line:
+                raise RemoteDisconnected(_ENDED)
 
 
 class _Connection(_Whole, awsrequest.AWSHTTPConnection):  # type: ignore[misc]

@@ -102,17 +102,7 @@ class Service:
             raise explained(error, "", self.name, self.place) from error
         require_whole_answers(client)
         client.meta.events.register_first("needs-retry", _heard_nothing)
-        client.meta.events.register("before-send.s3", _unasked)
         return client
-
-
-def _unasked(request: Any, **_: Any) -> None:
-    """Sends a body without asking before whether it may come.
-
-    Where the answer to that is cut off botocore reads it for ever, and it takes what comes next on such a connection
-    for another answer (https://github.com/boto/botocore/issues/3755).
-    """
-    request.headers.pop("Expect", None)
 
 
 def _heard_nothing(caught_exception: Exception | None, attempts: int, endpoint: Any, **_: Any) -> None:
