@@ -35,19 +35,28 @@ def main() -> int:
             print(f"unknown: {', '.join(sorted(unknown))}; there are: {', '.join(sorted(kills.names()))}")
             print(f"and the scenarios: {', '.join(scenarios.SCENARIOS)}")
             return 2
-        outcomes = []
+        outcomes: list[kills.Outcome] = []
+        left_out: list[kills.Site] = []
         if not only or set(only) & kills.names():
             fire = kills.campaign(
-                folder / "kills", only, kills=chosen.kills, seed=chosen.seed, lanes=chosen.lanes, at_least=AT_LEAST
+                folder / "kills",
+                only,
+                kills=chosen.kills,
+                seed=chosen.seed,
+                lanes=chosen.lanes,
+                at_least=AT_LEAST,
+                left_out=left_out,
             )
-            outcomes = [report.progress(outcome) for outcome in fire]
-        played = [s for s in scenarios.SCENARIOS if s in only or not (only or chosen.kills or chosen.backend)]
+            outcomes += map(report.progress, fire)
+        usual = () if only or chosen.kills else scenarios.OF_STORES if chosen.backend else scenarios.SCENARIOS
+        played = [name for name in scenarios.SCENARIOS if name in only or name in usual]
         lines = [report.line(scenarios.play(scenario, folder / "scenarios")) for scenario in played]
-        broken = report.table(outcomes, lines, whole=not only and chosen.kills is None, at_least=AT_LEAST)
+        broken = report.table(outcomes, lines, left_out, whole=not only and chosen.kills is None, at_least=AT_LEAST)
         print(f"{time.monotonic() - begin:.0f} s", flush=True)
         if chosen.json:
             told = {
                 "kills": [asdict(o) | {"site": o.site.name} for o in outcomes],
+                "left_out": [site.name for site in left_out],
                 "scenarios": [asdict(x) for x in lines],
             }
             Path(chosen.json).write_text(json.dumps({**told, "broken": broken}, indent=1))
@@ -63,7 +72,12 @@ def _arguments() -> argparse.Namespace:
         "--only", default="", help="operations, phases and scenarios, with commas between; all by default"
     )
     parser.add_argument("--kills", type=int, help="this many, drawn evenly, and no scenario; all sites by default")
-    parser.add_argument("--backend", default="", choices=("", "redis", "aws"), help="keep all there; and no scenario")
+    parser.add_argument(
+        "--backend",
+        default="",
+        choices=("", "redis", "aws"),
+        help="keep all on a Redis server, or in moto's DynamoDB and S3; and only the scenarios of races and uploads",
+    )
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--lanes", type=int, default=4, help="kills at once; most of each is waiting for a lease")
     parser.add_argument("--json", help="a file for the figures")
@@ -77,7 +91,7 @@ def _warm(folder: Path) -> None:
         if name.startswith("DATAOPS_") or name in OTHERS:
             del os.environ[name]
     os.environ["DATAOPS_HOME"] = str(folder / "warm")
-    from campaign import toys
+    from campaign import servers, toys
 
     toys.install(folder / "site")
     sys.path.insert(0, str(folder / "site"))
@@ -86,6 +100,7 @@ def _warm(folder: Path) -> None:
 
     for workflow in toys.WORKFLOWS:
         WORKFLOW_REGISTRY.get(workflow)
+    servers.warm()
 
 
 if __name__ == "__main__":

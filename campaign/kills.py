@@ -153,7 +153,7 @@ def _struck(ground: Ground, operation: Operation, home: Path, outcome: Outcome) 
 
 
 def campaign(
-    folder: Path, only: Iterable[str], *, kills: int | None, seed: int, lanes: int, at_least: int
+    folder: Path, only: Iterable[str], *, kills: int | None, seed: int, lanes: int, at_least: int, left_out: list[Site]
 ) -> Iterator[Outcome]:
     """Yields what every kill led to.
 
@@ -163,6 +163,7 @@ def campaign(
         kills: this many sites, drawn evenly; all of them, and again until there are `at_least`, when it is None.
         seed: of the draw, and of who goes on how.
         lanes: how many kills at once.
+        left_out: takes the sites that are not drawn.
     """
     wanted = set(only)
     chosen = [o for o in OPERATIONS.values() if not wanted or o.name in wanted or wanted & set(o.phases)]
@@ -181,6 +182,7 @@ def campaign(
             jobs += rng.sample(sites, min(len(sites), at_least - len(jobs)))
     else:
         jobs = [sites[i * len(sites) // kills] for i in range(kills)] if sites else []
+    left_out += [site for site in sites if site not in set(jobs)]
     offset = rng.randrange(len(WAYS))
     with ProcessPoolExecutor(lanes, mp_context=get_context("fork")) as pool:
         yield from pool.map(

@@ -28,6 +28,8 @@ from dataops_core.storage.sqlite_records import SqliteRecords
 
 DATAOPS_API = 1
 SCHEME = "numbered"
+#: Requests of an upload to S3 in parts; of what takes only one request, the call of the store is number enough.
+_IN_PARTS = ("create_multipart_upload", "upload_part", "upload_part_copy", "complete_multipart_upload")
 T = TypeVar("T")
 
 
@@ -253,6 +255,18 @@ def dataops_record_store(url: str, tables: Sequence[Table]) -> NumberedRecords:
     return NumberedRecords(plugins().record_store(elsewhere, tables))
 
 
+def _number_parts(service: Any) -> None:
+    plain = service.call
+
+    def call(operation: str, *args: Any, **kwargs: Any) -> Any:
+        def made() -> Any:
+            return plain(operation, *args, **kwargs)
+
+        return calls.made(operation, made) if operation in _IN_PARTS else made()
+
+    service.call = call
+
+
 @hookimpl
 def dataops_blob_store(url: str) -> BlobStore:
     """Opens `numbered:///absolute/path`, or what serves the home."""
@@ -263,6 +277,7 @@ def dataops_blob_store(url: str) -> BlobStore:
         from dataops_core.plugin.manager import plugins
 
         store = plugins().blob_store(elsewhere)
+        _number_parts(store.service)
     # A subclass and no wrapper: a copy's own put is numbered, too.
     store.__class__ = type(f"Numbered{type(store).__name__}", (NumberedBlobs, type(store)), {})
     return store  # type: ignore[no-any-return]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from collections import Counter
 
-from campaign.kills import Outcome
+from campaign.kills import Outcome, Site
 from campaign.scenarios.scene import Line
 
-_HEAD = ("sites", "kills", "acknowledged", "resumed", "lost", "twice", "stuck", "orphans")
+_HEAD = ("sites", "left out", "kills", "acknowledged", "resumed", "lost", "twice", "stuck", "orphans")
 
 #: Lines of what is broken.
 _TOLD = 40
@@ -29,20 +29,22 @@ def line(told: Line) -> Line:
     return told
 
 
-def table(outcomes: list[Outcome], lines: list[Line], *, whole: bool, at_least: int) -> list[str]:
+def table(outcomes: list[Outcome], lines: list[Line], left_out: list[Site], *, whole: bool, at_least: int) -> list[str]:
     """Prints the table and returns what is broken, a line each."""
     print("\n" + f"{'operation':14}" + "".join(f"{head:>13}" for head in _HEAD))
-    phases = list(dict.fromkeys(outcome.site.phase for outcome in outcomes))
+    phases = list(dict.fromkeys(site.phase for site in [*(outcome.site for outcome in outcomes), *left_out]))
     for phase in phases:
-        _row(phase, [o for o in outcomes if o.site.phase == phase])
+        _row(phase, [o for o in outcomes if o.site.phase == phase], sum(site.phase == phase for site in left_out))
     if len(phases) > 1:
-        _row("all", outcomes)
+        _row("all", outcomes, len(left_out))
     broken = [text for outcome in outcomes for text in _wrong(outcome)]
     unhit = Counter(outcome.hit for outcome in outcomes)[False]
     if whole and len(outcomes) < at_least:
         broken.append(f"{len(outcomes)} kills; a whole campaign has at least {at_least}")
     if outcomes:
         print(f"sites that were never hit: {unhit}; orphans after gc with no grace")
+    if left_out:
+        print(f"{len(left_out)} sites were left out, spread evenly; --json FILE names them; without --kills none are")
     for told in lines:
         print(f"{'BROKEN' if told.wrong else 'ok    '} {told.name}: {told.told}")
         broken += [f"{told.name}: {text}" for text in told.wrong]
@@ -59,9 +61,10 @@ def _brief(text: str) -> str:
     return text[:800] if len(lines) == 1 else f"{lines[0][:300]} … {lines[-1][:500]}"
 
 
-def _row(name: str, outcomes: list[Outcome]) -> None:
+def _row(name: str, outcomes: list[Outcome], left_out: int) -> None:
     cells = [
-        len({outcome.site for outcome in outcomes}),
+        len({outcome.site for outcome in outcomes}) + left_out,
+        left_out,
         sum(outcome.hit for outcome in outcomes),
         sum(outcome.acknowledged for outcome in outcomes),
         sum(outcome.resumed for outcome in outcomes),

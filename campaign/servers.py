@@ -11,6 +11,7 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,12 +24,22 @@ _AWS: Final = {
     "AWS_DEFAULT_REGION": "eu-west-1", "AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
 }  # fmt: skip
+_RECORDS: Final = "dynamodb://eu-west-1/campaign_"
+_BLOBS: Final = "s3://campaign/blobs"
 
 
 def addresses(home: Path) -> dict[str, Any]:
     """Returns where the stores of a home are: `records` and `blobs`, URLs unless embedded, and the `environment`."""
     file = home / _ADDRESSES
     return json.loads(file.read_text()) if file.exists() else {}
+
+
+def warm() -> None:
+    """Imports what the stores of the chosen backend need, for the processes that are forked from this one."""
+    if os.environ.get(BACKEND) == "aws":
+        import boto3  # noqa: F401
+        import dataops_aws.blobs
+        import dataops_aws.records  # noqa: F401
 
 
 @contextmanager
@@ -58,38 +69,42 @@ def _redis(home: Path) -> Iterator[None]:
 
 @contextmanager
 def _aws(home: Path) -> Iterator[None]:
-    """The server keeps all in memory: that of the first home stays until the end, and forks where a copy is served."""
+    """The server keeps all in memory, so it forks: that of a new home stays until the end, that of a copy ends here."""
     origin = addresses(home)
-    if origin:
-        request = urllib.request.Request(  # noqa: S310 - our own server
-            f"{origin['environment']['AWS_ENDPOINT_URL']}/copied", method="POST"
-        )
-        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - our own server
-            copy = json.load(answer)
-        _note(home, copy["endpoint"])
-        try:
-            yield
-        finally:
-            os.kill(copy["pid"], signal.SIGKILL)
-        return
+    endpoint, process = _forked(origin["environment"]["AWS_ENDPOINT_URL"] if origin else _empty_aws())
+    _note(home, endpoint)
+    if not origin:
+        atexit.register(os.kill, process, signal.SIGKILL)
+    try:
+        yield
+    finally:
+        if origin:
+            os.kill(process, signal.SIGKILL)
+
+
+@cache
+def _empty_aws() -> str:
+    """Starts a server, creates tables and bucket, and returns its endpoint."""
     sys.path.insert(0, str(_PLUGINS / "dataops-aws"))
     from aws_standins import processes
 
     lasting = ExitStack()
     endpoint = lasting.enter_context(processes.moto())
     atexit.register(lasting.close)
-    told = _note(home, endpoint)
-    stores = {"DATAOPS_RECORDS_URL": told["records"], "DATAOPS_BLOBS_URL": told["blobs"]}
+    stores = {"DATAOPS_RECORDS_URL": _RECORDS, "DATAOPS_BLOBS_URL": _BLOBS, "AWS_ENDPOINT_URL": endpoint}
     command = [Path(sys.executable).with_name("dataops"), "storage", "init"]
-    subprocess.run(command, env={**os.environ, **told["environment"], **stores}, check=True, capture_output=True)
-    yield
+    subprocess.run(command, env={**os.environ, **_AWS, **stores}, check=True, capture_output=True)
+    return endpoint
 
 
-def _note(home: Path, endpoint: str) -> dict[str, Any]:
-    told = {
-        "records": "dynamodb://eu-west-1/campaign_",
-        "blobs": "s3://campaign/blobs",
-        "environment": {**_AWS, "AWS_ENDPOINT_URL": endpoint},
-    }
+def _forked(endpoint: str) -> tuple[str, int]:
+    """Lets a server make a copy of itself; returns the copy's endpoint and process id."""
+    request = urllib.request.Request(f"{endpoint}/copied", method="POST")  # noqa: S310 - our own server
+    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - our own server
+        copy = json.load(answer)
+    return copy["endpoint"], copy["pid"]
+
+
+def _note(home: Path, endpoint: str) -> None:
+    told = {"records": _RECORDS, "blobs": _BLOBS, "environment": {**_AWS, "AWS_ENDPOINT_URL": endpoint}}
     (home / _ADDRESSES).write_text(json.dumps(told))
-    return told

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from contextlib import suppress
 
 from campaign.acknowledging import LONG, WAYS, new_session, say_artifact, say_message, say_run
 from campaign.operations.operation import Facts, Operation
 from campaign.processes import Say
+from campaign.servers import BACKEND
 from dataops_core import ArtifactStore, SessionManager
 from dataops_core.errors import NotFound
 from dataops_core.execution.runner import Runner
 
-#: Bytes; more than one chunk of a blob.
-LARGE = 2_500_000
+#: Bytes; more than one chunk of a blob, and on S3 more than one part.
+LARGE = 17 << 20 if os.environ.get(BACKEND) == "aws" else 2_500_000
 #: One in three who was archiving or deleting does not come back: `storage gc`, which follows, must complete it.
 GC = WAYS[2]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from pathlib import Path
 
-from campaign.scenarios import children, disk, frozen, holding, turns, workers
+from campaign.scenarios import children, disk, frozen, holding, turns, uploads, workers
 from campaign.scenarios.scene import Line
 
 SCENARIOS = {
@@ -25,7 +25,10 @@ SCENARIOS = {
     "poison": workers.poison,
     "poison-child": workers.poison_apart,
     "drain": workers.drain,
+    "uploads": uploads.killed_anywhere,
 }
+#: Those that are about what stores promise: races, and kills at any moment.
+OF_STORES = ("turns", "answers", "writers", "uploads")
 
 
 def play(name: str, folder: Path) -> Line:

@@ -6,12 +6,14 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from campaign.acknowledging import acknowledged, new_session, say_run
 from campaign.processes import PATIENCE, Process, Said, Say, perform
+from campaign.servers import served
 from campaign.sweeping import sweep
 from campaign.verdict import judge
 from dataops_core.execution.runner import Runner
@@ -28,7 +30,7 @@ class Line:
 
 
 class Scene:
-    """One home.
+    """One home, its stores served until it is closed.
 
     Args:
         home: an empty folder.
@@ -40,6 +42,8 @@ class Scene:
         self.processes: list[Process] = []
         self.wrong: list[str] = []
         home.mkdir(parents=True, exist_ok=True)
+        self._serving = ExitStack()
+        self._serving.enter_context(served(home))
 
     def start(self, work: Callable[..., object], *arguments: Any, **more: Any) -> Process:
         """Starts a process in this home."""
@@ -103,6 +107,7 @@ class Scene:
         for kind, lines in next(line for line in judged if line["kind"] == "verdict").items():
             if kind != "kind":
                 self.wrong += [f"{kind}: {line}" for line in lines]
+        self._serving.close()
 
 
 def run(say: Say, workflow: str, word: str, session: str | None, message_id: str | None = None) -> None:
