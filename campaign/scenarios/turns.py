@@ -61,8 +61,8 @@ def two_answers(folder: Path) -> Line:
         asked = scene.start_and_wait(run, "steps", "ask tea", session).told("asked")[0]
         same = number % 2 == 1
         callers = [
-            scene.start(_answer, asked["run"], asked["question"]["id"], colour, "once" if same else colour)
-            for colour in ("green", "blue")
+            scene.start(_answer, asked["run"], asked["question"]["id"], colour)
+            for colour in ("green", "green" if same else "blue")
         ]
         for caller in callers:
             caller.wait()
@@ -74,16 +74,16 @@ def two_answers(folder: Path) -> Line:
         counted += answers
         scene.expect(answers == 1, f"{answers} answers counted")
         refused = sum(len(caller.told("refused")) for caller in callers)
-        scene.expect(refused == (0 if same else 1), f"{refused} answers were refused, of message ids same={same}")
+        scene.expect(refused == (0 if same else 1), f"{refused} answers were refused, of one message said twice={same}")
         scene.close()
         wrong += scene.wrong
     return Line("two answers to one question", f"{counted} counted of {ROUNDS} questions", {"answers": counted}, wrong)
 
 
-def _answer(say: Say, run_id: str, question: str, colour: str, message_id: str) -> None:
+def _answer(say: Say, run_id: str, question: str, colour: str) -> None:
     runner = Runner()
     try:
-        say_run(say, runner.answer(run_id, colour, question_id=question, message_id=message_id))
+        say_run(say, runner.answer(run_id, colour, question_id=question, message_id=colour))
     except Conflict as conflict:
         say("refused", error=conflict.message)
         say_run(say, runner.attend(run_id))
