@@ -22,12 +22,18 @@ ROOT = Path(__file__).parents[1]
 
 def test_a_handful_of_kills_loses_nothing(tmp_path):
     figures = tmp_path / "figures.json"
-    command = [sys.executable, "-m", "campaign", "--only", "append,finish", "--kills", "12", "--json", str(figures)]
+    only = "append,finish,answers"
+    command = [sys.executable, "-m", "campaign", "--only", only, "--kills", "12", "--json", str(figures)]
     env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     ended = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=100, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    kills = json.loads(figures.read_text())["kills"]
+    told = json.loads(figures.read_text())
+    kills, left_out = told["kills"], told["left_out"]
     assert len(kills) == 12
+    hit = {kill["site"] for kill in kills}
+    assert left_out and not hit & set(left_out), "what was not killed at is named"
+    assert f"{len(left_out)} sites were left out" in ended.stdout
+    assert [scenario["wrong"] for scenario in told["scenarios"]] == [[]]
     assert all(kill["hit"] for kill in kills)
     assert {kill["site"].partition("/")[0] for kill in kills} == {"append", "finish"}
 
