@@ -3,7 +3,7 @@
 #   make demo    asks a question about an example file      make test    runs every test but those of large inputs
 #   make check   style, types, import layers                make bench   prints the performance budgets
 #   make pins    writes constraints.txt anew                make clean   removes what make installed
-#   make test-slow   runs the tests of large inputs, and the commands of every page of docs/
+#   make test-slow   runs the tests of large inputs, and the commands of README and docs/
 #   make test-backends   runs the tests of backends that need what pip does not bring: Debian's Redis 7, npm's dynalite
 #   make campaign   kills and freezes processes at every store call, and checks that nothing acknowledged is lost
 #

@@ -10,8 +10,12 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 FOLDER = os.environ.get("DATAOPS_REAL_DATA")
+# Whether a machine is busy is no matter of these tests; `make bench` measures.
+settings.register_profile("dataops", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("dataops")
 
 
 @pytest.fixture(scope="session")

@@ -44,6 +44,7 @@ def test_commands_print_what_a_page_shows(page, environment):
         check(command, shown, environment)
 
 
+@pytest.mark.slow
 def test_the_answers_of_the_docs_count_once(environment):
     (example,) = code("runs.md")
     done = subprocess.run(
@@ -84,6 +85,7 @@ def test_the_ten_lines_prove_a_backend(tmp_path, home):
     assert int(re.search(r"(\d+) passed", done.stdout)[1]) > 50
 
 
+@pytest.mark.slow
 def test_the_contexts_of_the_docs_come_back(home):
     scope = {"__name__": "docs_context"}
     exec(compile("\n".join(code("context.md")), "context.md", "exec"), scope)

@@ -45,12 +45,14 @@ def environment(tmp_path_factory) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("console", consoles(PAGE), ids=[console[0][0] for console in consoles(PAGE)])
 def test_commands_print_what_the_readme_shows(environment, console):
     for command, shown in console:
         check(command, shown, environment)
 
 
+@pytest.mark.slow
 def test_what_show_offers_of_the_hello_workflow_works_at_once(environment):
     done = subprocess.run(["dataops", "show", "hello"], env=environment, capture_output=True, text=True, check=True)
     offered = re.findall(r"^  (dataops .*)$", done.stdout, re.MULTILINE)

@@ -23,7 +23,7 @@ class TestRedisRecords(RecordStoreSuite):
     plugin = "dataops_redis.plugin"
     examples = 4  # each step is synced to the disk
     kills = 20
-    many = 2_000
+    many = 1_000
     patience = 4.0
 
     @pytest.fixture(autouse=True)
@@ -51,7 +51,7 @@ class TestClusterRecords(RecordStoreSuite):
     plugin = "dataops_redis.plugin"
     examples = 2
     kills = 4  # the same lines as on one server, where more of them are tried
-    many = 1_000
+    many = 300
     processes = 2
 
     @pytest.fixture(autouse=True)
