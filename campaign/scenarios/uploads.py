@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from campaign.acknowledging import say_artifact
+from campaign.kills import UNFINISHED
 from campaign.processes import Say
 from campaign.scenarios.scene import Line, Scene
 
@@ -32,11 +33,11 @@ def killed_anywhere(folder: Path) -> Line:
         told += len(struck.told("artifact"))
     again = scene.start_and_wait(_store, session, "struck 0")
     scene.expect(len(again.told("artifact")) == 1, "what was killed cannot be stored again")
+    time.sleep(UNFINISHED)
     scene.close()
     figures = {"kills": KILLS, "acknowledged": told}
     return Line("kills while 26 MiB are stored", f"{KILLS} kills, {told} had told already", figures, scene.wrong)
 
 
 def _store(say: Say, session: str, name: str) -> None:
-    say("begun")
     say_artifact(say, session, name.encode().ljust(SIZE, b"."), name)
