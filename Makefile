@@ -24,9 +24,10 @@ EDITABLE  := -e '.[dev]' $(PLUGINS:%=-e './%[test]')
 # Bytecode makes every start two to three times as fast; many machines switch it off, and uv does not write it by itself.
 unexport PYTHONDONTWRITEBYTECODE
 export UV_COMPILE_BYTECODE = 1
-# uv brings its own root certificates; behind a company's proxy only the system's will do, as for pip.
+# uv and node bring their own root certificates; behind a company's proxy only the system's will do, as for pip.
 ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt),)
 export UV_SYSTEM_CERTS ?= 1
+export NODE_EXTRA_CA_CERTS ?= /etc/ssl/certs/ca-certificates.crt
 endif
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export PIP_ROOT_USER_ACTION = ignore
@@ -65,7 +66,7 @@ test-backends: $(INSTALLED) $(REDIS) $(DYNALITE)
 	@chmod +x $@ && $@ --version
 
 .tools/dynalite/node_modules/.bin/dynalite:
-	npm install --silent --no-audit --no-fund --no-save --prefix .tools/dynalite dynalite@4.0.0
+	npm install --loglevel=error --no-audit --no-fund --no-save --prefix .tools/dynalite dynalite@4.0.0
 
 check: $(INSTALLED)
 	.venv/bin/ruff check .
